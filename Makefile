@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0
+# Owns the commands of this repository; `make` alone lists them.
+ARCH ?= x86_64
+export KHO_T0 := $(shell date +%s.%N)
+VMTEST := tools/testing/selftests/kho/vmtest.py --arch $(ARCH) --linux build/linux --build build
+MAKEFLAGS += --no-print-directory
+
+help: ## this list
+	@echo 'make TARGET [ARCH=x86_64] [ACCEL=kvm]'
+	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' Makefile | expand -t 12
+
+demo: tree ## hand state from one kernel to the next, and show it
+	@$(VMTEST) demo
+
+test: tree ## run every test; ONLY=name,name runs a few scenarios
+	@$(VMTEST) test --only '$(ONLY)'
+
+shell: tree ## boot the demo's guest to a prompt
+	@$(VMTEST) shell
+
+kernel: tree ## build the test kernels
+	@$(VMTEST) kernel
+
+tree: setup ## build/linux: Linux 6.12 with the series on it as git commits
+	@scripts/tree sync
+
+patches: ## write edits made in build/linux back; COMMIT=NN-name chooses the patch
+	@scripts/tree patches $(COMMIT)
+
+check: tree ## checkpatch.pl on the series
+	@cd build/linux && scripts/checkpatch.pl --quiet --git base..HEAD
+
+setup: ## install the Debian packages that are missing
+	@scripts/setup
+
+clean: ## remove everything generated
+	rm -rf build
+
+.PHONY: help demo test shell kernel tree patches check setup clean
