@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Owns what the other files share: the table of architectures, progress lines,
+and running a host command."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+# What `make test ONLY=...` was told is not for the kernel's make.
+for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"):
+    os.environ.pop(name, None)
+T0 = float(os.environ.get("KHO_T0", time.time()))
+
+ARCHES = {
+    "x86_64": {
+        "karch": "x86_64",
+        "cross": "",
+        "target": "bzImage",
+        "image": "arch/x86/boot/bzImage",
+        "qemu": ["qemu-system-x86_64", "-machine", "pc"],
+        "cpu": "max",
+        "console": "console=ttyS0",
+    },
+}
+
+
+class Failure(Exception):
+    """Something that the person at the keyboard has to see, in one line or a few."""
+
+
+_lock = threading.Lock()
+_log = None
+
+
+def log_to(path):
+    global _log
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _log = path.open("w")
+
+
+def say(text=""):
+    with _lock:
+        for f in filter(None, (sys.stdout, _log)):
+            print(text, file=f, flush=True)
+
+
+def step(text):
+    say(f"[{time.time() - T0:6.1f}s] {text}")
+
+
+def run(cmd, log=None, **kw):
+    """Run to the end; on failure show the last of what it said."""
+    with log.open("w+") if log else tempfile.TemporaryFile("w+", errors="replace") as out:
+        code = subprocess.run([str(c) for c in cmd], stdout=out, stderr=subprocess.STDOUT, **kw).returncode
+        out.seek(0)
+        text = out.read()
+    if code:
+        tail = "\n".join(text.splitlines()[-25:])
+        raise Failure(f"{' '.join(map(str, cmd))} failed:\n{tail}" + (f"\nfull log: {log}" if log else ""))
+    return text

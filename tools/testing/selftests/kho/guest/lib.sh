@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0
+# Owns what guest scripts share: results, kexec, files for the host.
+KHO=/sys/kernel/kho
+FW=/sys/firmware/kho
+release=$(uname -r)
+flavour=${release##*[-+]}
+: "${kho_stage:=0}"
+
+log() { echo "kho-test: $*" >/dev/kmsg; }
+say() { log "# $*"; }
+ok() { log "ok [$kho_stage] $*"; }
+not_ok() { log "not ok [$kho_stage] $*"; }
+skip() { log "skip [$kho_stage] $*"; }
+finish() { log "done"; reboot -f; }
+
+# check WHAT command...: the command's exit code is the result. Must-fail
+# commands: check WHAT fails command...
+check() {
+	what=$1
+	shift
+	if "$@"; then ok "$what"; else not_ok "$what"; fi
+}
+fails() { ! "$@"; }
+put() { echo "$1" >"$2"; }
+is() { [ "$(cat "$1")" = "$2" ] || { echo "$1 is: $(cat "$1")"; false; }; }
+logged() { dmesg | grep -v kho-test: | grep -Eq "$1" || { echo "not in the log: $1"; false; }; }
+forget_log() { dmesg -c >/dev/null; }
+load() { ko=$1; shift; insmod "/boot/$flavour/$ko.ko" "$@"; }
+
+# The command line of the next kernel: this one's, in which a parameter given
+# here takes the place of those with its name.
+next_cmdline() {
+	awk -v extra="kho_stage=$((kho_stage + 1)) $1" '{
+		n = split(extra, e, " ")
+		for (i = 1; i <= n; i++) { split(e[i], kv, "="); gone[kv[1]] = 1 }
+		for (i = 1; i <= NF; i++) { split($i, kv, "="); if (!(kv[1] in gone)) printf "%s ", $i }
+		print extra
+	}' /proc/cmdline
+}
+
+# kexec_load FLAVOUR "extra parameters" [kexec options, instead of -s -l]
+kexec_load() {
+	to=$1 extra=$2
+	shift; shift
+	[ $# -gt 0 ] || set -- -s -l
+	kexec "$@" "/boot/$to/image" --initrd=/boot/initramfs --command-line="$(next_cmdline "$extra")"
+}
+
+# kexec_to FLAVOUR "extra parameters": does not come back.
+kexec_to() {
+	check "kexec loads $1" kexec_load "$@" || true
+	kexec_go
+}
+kexec_go() {
+	kexec -e
+	not_ok "kexec -e jumps (exit code $?)"
+	finish
+}
+
+# send NAME FILE: FILE arrives on the host as build/results/<scenario>/NAME.
+send() {
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		port=$(ls /sys/class/virtio-ports 2>/dev/null)
+		[ -c "/dev/${port:-none}" ] && break
+		sleep 0.5
+	done
+	{ echo "@file $1"; base64 "$2"; echo "@end"; } >"/dev/$port"
+}
+
+# What every kernel that a handover reached must show.
+check_arrival() {
+	check "this is the $1 kernel" [ "$flavour" = "$1" ]
+	check "the handover was accepted" is $FW/status accepted
+	send "incoming-$kho_stage.dtb" $FW/fdt
+}
+activate() {
+	check "activation" put 1 $KHO/active
+	check "active says 1" is $KHO/active 1
+	send "outgoing-$kho_stage.dtb" $KHO/fdt
+}
+# Memory that a dead or damaged allocator would not survive.
+check_healthy() {
+	check "memory can be used" sh -c 'dd if=/dev/zero of=/tmp/fill bs=1M count=100 2>/dev/null && rm /tmp/fill'
+}
+
+# For the prompt of `make shell`: kexec into FLAVOUR (this one, if not given).
+rekexec() { kexec_load "${1:-$flavour}" "$2" && kexec -e; }

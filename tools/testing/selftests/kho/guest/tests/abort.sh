@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0
+# Activate, abort, activate again: no reload is needed, and nothing stays held.
+case $kho_stage in
+0)	check "the test module loads" load test_kho
+	check "kexec loads alt" kexec_load alt
+	activate
+	check "abort" put 0 $KHO/active
+	check "active says 0" is $KHO/active 0
+	activate
+	check "a second activation is refused" fails put 1 $KHO/active
+	kexec_go ;;
+1)	check_arrival alt
+	check "the test module loads" load test_kho
+	check "contents match" logged "test_kho: restored .*contents match"
+	check_healthy ;;
+esac

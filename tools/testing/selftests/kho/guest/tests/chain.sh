@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-2.0
+# Two builds hand over to each other: main, alt, main. Contents are checked by
+# the test module's hashes; each kernel has its own text address (KASLR).
+text=$(awk '$3 == "_text" { print $1 }' /proc/kallsyms)
+[ "$kho_stage" = 0 ] || check_arrival "$kho_expect"
+forget_log
+check "the test module loads" load test_kho
+check "the sample driver loads" load kho_sample
+if [ "$kho_stage" != 0 ]; then
+	check "folios, ranges and vmalloc have their contents" logged "test_kho: restored .*contents match"
+	check "the sample's data is verified" logged "kho_sample: found .*verified"
+	check "nothing is left unclaimed" [ -z "$(ls $FW/unclaimed)" ]
+	check_healthy
+fi
+case $kho_stage in
+0)	activate; kexec_to alt "kho_expect=alt kho_text=$text" ;;
+1)	activate; kexec_to main "kho_expect=main kho_text=$kho_text,$text" ;;
+2)	# Two in a row may coincide by chance; three in a row do not.
+	check "the kernels lay at different addresses" [ "$kho_text,$text" != "$text,$text,$text" ] ;;
+esac

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-2.0
+# A notifier that refuses stops the activation and the kexec; the machine goes on.
+case $kho_stage in
+0)	check "the sample driver loads" load kho_sample
+	check "the refusing module loads" load test_kho fail=1
+	check "activation fails" fails put 1 $KHO/active
+	check "active says 0" is $KHO/active 0
+	check "the log names the notifier" logged "[kK][hH][oO].*test_kho.*(failed|refused|error|-[0-9]+)"
+	check "kexec loads alt" kexec_load alt
+	check "kexec -e fails" fails kexec -e
+	check "the disk still works" sh -c 'dd if=/dev/vda of=/dev/null bs=1M count=4 2>/dev/null'
+	check_healthy
+	check "the refusing module unloads" rmmod test_kho
+	check "the test module loads" load test_kho
+	kexec_go ;;
+1)	check_arrival alt
+	check "the test module loads" load test_kho
+	check "contents match" logged "test_kho: restored .*contents match"
+	check_healthy ;;
+esac

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: GPL-2.0
+# A kernel with kho=off takes nothing from the one before, and is healthy.
+case $kho_stage in
+0)	check "the test module loads" load test_kho
+	activate
+	kexec_to alt kho=off ;;
+1)	check "no handover was accepted" fails is $FW/status accepted
+	check "the test module finds nothing" load test_kho
+	check "it restored nothing" fails logged "test_kho: restored"
+	check_healthy ;;
+esac

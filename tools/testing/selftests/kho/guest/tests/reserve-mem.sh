@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0
+# reserve_mem= regions: kept by name, and fresh when their size changed.
+trace=/sys/kernel/tracing/instances/boot_map
+console=/sys/fs/pstore/console-ramoops-0
+case $kho_stage in
+0)	echo "trace marker of stage 0" >$trace/trace_marker
+	say "console marker of stage 0"
+	activate
+	kexec_to alt ;;
+1)	check_arrival alt
+	check "the trace survived" grep -q "trace marker of stage 0" $trace/trace
+	check "the console survived" grep -q "console marker of stage 0" $console
+	activate
+	kexec_to main "reserve_mem=4M:4096:trace reserve_mem=2M:4096:oops" ;;
+2)	check_arrival main
+	check "a changed size gives a line that names the region" logged "reserve_mem.*oops"
+	check "and a fresh region" fails grep -q "console marker of stage 0" $console
+	check_healthy ;;
+esac

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Owns the test kernels: merges a flavour's config fragments, checks that each
+option came out as asked, and builds image and modules, only when needed."""
+
+import hashlib
+import re
+import subprocess
+
+from common import ARCHES, HERE, Failure, run, step
+
+FLAVOURS = {
+    "main": ["common", "handover", "main"],
+    "alt": ["common", "handover", "alt"],
+    "nokho": ["common", "nokho"],
+}
+
+
+def fragments(arch, flavour):
+    """Later ones win; what only one architecture's flavour needs is optional."""
+    paths = [HERE / f"configs/{n}.config" for n in [*FLAVOURS[flavour], arch, f"{arch}-{flavour}"]]
+    return [p for p in paths if p.exists()]
+
+
+def options(text):
+    """CONFIG_X -> value, 'n' for one that is not set."""
+    found = {}
+    for line in text.splitlines():
+        if m := re.match(r"(CONFIG_\w+)=(.*)|# (CONFIG_\w+) is not set", line):
+            found[m[1] or m[3]] = m[2] or "n"
+    return found
+
+
+def exists(linux, option):
+    pattern = rf"^\s*(menu)?config {option.removeprefix('CONFIG_')}$"
+    return subprocess.run(["git", "grep", "-qE", pattern, "--", "*Kconfig*"], cwd=linux).returncode == 0
+
+
+def check_config(linux, wanted, config):
+    """An option that the tree does not know yet is only worth a line."""
+    wrong = {o: v for o, v in wanted.items() if config.get(o, "n") != v}
+    unknown = [o for o in wrong if not exists(linux, o)]
+    if unknown:
+        step("the tree has no " + " ".join(unknown))
+    bad = [f"{o}={v} came out as {config.get(o, 'n')}" for o, v in wrong.items() if o not in unknown]
+    if bad:
+        raise Failure("kernel config: " + "; ".join(bad))
+
+
+def source_state(linux):
+    """Changes with every change of the source tree, committed or not."""
+    tree = run(["git", "rev-parse", "HEAD^{tree}"], cwd=linux)
+    return tree + run(["git", "diff", "HEAD"], cwd=linux)
+
+
+def configure(make, linux, out, frags):
+    """Replace .config only when it differs: its time makes kbuild look again."""
+    merged, fresh = out / "merged.config", out / "fresh.config"
+    merged.write_text("".join(f.read_text() for f in frags))
+    run(make + [f"KCONFIG_ALLCONFIG={merged}", f"KCONFIG_CONFIG={fresh}", "allnoconfig"])
+    config = out / ".config"
+    if not config.exists() or config.read_text() != fresh.read_text():
+        config.write_text(fresh.read_text())
+    check_config(linux, options(merged.read_text()), options(fresh.read_text()))
+
+
+def build(arch, flavour, linux, build_dir, jobs):
+    """Returns the output directory, with image and modules up to date."""
+    out, frags = build_dir / f"kernel/{arch}-{flavour}", fragments(arch, flavour)
+    text = source_state(linux) + "".join(f.read_text() for f in frags)
+    stamp, state = out / "built", hashlib.sha256(text.encode(errors="replace")).hexdigest()
+    if stamp.exists() and stamp.read_text() == state:
+        return out
+    step(f"building kernel {arch}-{flavour}")
+    out.mkdir(parents=True, exist_ok=True)
+    spec = ARCHES[arch]
+    # LOCALVERSION= keeps git's state out of the version string.
+    make = ["make", "-s", "-C", str(linux), f"O={out}", f"ARCH={spec['karch']}",
+            f"CROSS_COMPILE={spec['cross']}", "LOCALVERSION="]
+    configure(make, linux, out, frags)
+    run(make + [f"-j{jobs}", spec["target"], "modules"], log=out / "build.log")
+    stamp.write_text(state)
+    return out

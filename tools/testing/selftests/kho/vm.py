@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Owns one guest: the QEMU command, its console, its time limit, its files."""
+
+import base64
+import os
+import re
+import shutil
+import subprocess
+import threading
+
+from common import ARCHES
+
+# Any of these on a console fails a scenario that did not announce it.
+SPLAT = re.compile(r"WARNING:|BUG:|Oops|Call Trace|KASAN|general protection|Kernel panic")
+RESULT = re.compile(r"kho-test: (ok|not ok|skip) (.*)")
+
+
+def command(arch, scenario, kernel, initrd, disk, cmdline):
+    spec, accel = ARCHES[arch], os.environ.get("ACCEL", "tcg")
+    cpu = spec["cpu"] if accel == "tcg" else "host"
+    # KVM is opt-in: on nested machines it may open and then hang every guest.
+    return [*spec["qemu"], "-accel", accel + (",thread=multi" if accel == "tcg" else ""),
+            "-cpu", cpu, "-smp", str(scenario.smp), "-m", scenario.mem,
+            "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
+            "-kernel", str(kernel), "-initrd", str(initrd), "-append", cmdline,
+            "-drive", f"file={disk},format=raw,if=virtio,readonly=on"]
+
+
+def cmdline(arch, scenario):
+    return (f"{ARCHES[arch]['console']} loglevel=7 panic=-1 kho_test={scenario.script} "
+            f"{scenario.cmdline}").strip()
+
+
+def run(arch, scenario, kernel, initrd, disk, out, on_line=lambda line: None):
+    """Returns the console's text and whether the guest ended by itself."""
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    files = out / "files.raw"
+    qemu = command(arch, scenario, kernel, initrd, disk, cmdline(arch, scenario))
+    qemu += ["-device", "virtio-serial", "-chardev", f"file,id=files,path={files}",
+             "-device", "virtserialport,chardev=files"]
+    lines, late = [], threading.Event()
+    with (out / "console.log").open("w") as log, \
+            subprocess.Popen(qemu, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, text=True, errors="replace") as vm:
+        timer = threading.Timer(scenario.timeout, lambda: (late.set(), vm.kill()))
+        timer.start()
+        for line in vm.stdout:
+            line = line.rstrip()
+            lines.append(line)
+            print(line, file=log, flush=True)
+            on_line(line)
+        timer.cancel()
+    unpack(files, out)
+    return lines, not late.is_set()
+
+
+def unpack(raw, out):
+    """The files that the guest sent; one cut short is left out."""
+    text = raw.read_text(errors="replace") if raw.exists() else ""
+    for name, data in re.findall(r"^@file ([\w.-]+)\n([\w+/=\n]*)@end$", text, re.M):
+        (out / name).write_bytes(base64.b64decode(data))
+
+
+def verdicts(lines, scenario):
+    """(result, name) for every check that a console shows."""
+    found = []
+    for line in lines:
+        if m := RESULT.search(line):
+            found.append(("failed" if m[1] == "not ok" else "skipped" if m[1] == "skip" else "ok", m[2]))
+    if scenario.kunit:
+        found += kunit_cases(lines)
+    splats = [s for s in lines if SPLAT.search(s) and not re.search(scenario.expected or r"(?!)", s)]
+    if splats:
+        found.append(("failed", "no splat in the console: " + splats[0].strip()))
+    return found
+
+
+def kunit_cases(lines):
+    """Each KUnit case; the suites' own lines only sum them up."""
+    found = []
+    for line in lines:
+        m = re.search(r"^(?:\[[ .\d]+\] )?( +)(ok|not ok) \d+ (\S+)( # SKIP)?", line)
+        if m and len(m[1]) >= 8:
+            result = "skipped" if m[4] else "ok" if m[2] == "ok" else "failed"
+            found.append((result, "kunit " + m[3]))
+    return found or [("failed", "KUnit ran a kho suite")]
