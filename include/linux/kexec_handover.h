@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Kexec HandOver (KHO): the whole driver-facing API.
+ *
+ * The outgoing kernel describes what it leaves behind in a flattened
+ * devicetree, the handover FDT, and keeps the memory that this mentions from
+ * being reused; the incoming kernel finds both as they were. Start with
+ * Documentation/kho/driver.rst.
+ */
+#ifndef LINUX_KEXEC_HANDOVER_H
+#define LINUX_KEXEC_HANDOVER_H
+
+#include <linux/errno.h>
+#include <linux/types.h>
+
+struct folio;
+struct kimage;
+struct notifier_block;
+struct page;
+
+/**
+ * enum kho_event - what a KHO notifier is called for
+ * @KEXEC_KHO_DUMP:  a handover is being written; the notifier's data is the
+ *	FDT, in libfdt's sequential write state, in the root node
+ * @KEXEC_KHO_ABORT: the handover is off; forget what DUMP did
+ */
+enum kho_event {
+	KEXEC_KHO_DUMP = 0,
+	KEXEC_KHO_ABORT = 1,
+};
+
+/**
+ * struct kho_mem - a range of physical memory, in CPU byte order
+ * @addr: first byte, page aligned
+ * @len:  bytes, a multiple of the page size
+ */
+struct kho_mem {
+	u64 addr;
+	u64 len;
+};
+
+/**
+ * struct kho_vmalloc - a preserved vmalloc area, as it goes into a property
+ * @first: physical address of the first page of page addresses
+ * @pages: number of pages in the area
+ * @shift: log2 of the bytes in each of them
+ *
+ * Opaque to drivers and already big-endian: store the struct whole, with
+ * fdt_property(), and give what fdt_getprop() finds to kho_restore_vmalloc().
+ */
+struct kho_vmalloc {
+	__be64 first;
+	__be32 pages;
+	__be32 shift;
+};
+
+#ifdef CONFIG_KEXEC_HANDOVER
+
+/* Outgoing: what the next kernel shall find */
+bool kho_is_enabled(void);
+int register_kho_notifier(struct notifier_block *nb);
+int unregister_kho_notifier(struct notifier_block *nb);
+int kho_notify_result(int fdt_err);
+int kho_fdt_property_mem(void *fdt, const struct kho_mem *mem, unsigned int nr);
+int kho_preserve_folio(struct folio *folio);
+int kho_unpreserve_folio(struct folio *folio);
+int kho_preserve_pages(struct page *page, unsigned long nr_pages);
+int kho_unpreserve_pages(struct page *page, unsigned long nr_pages);
+int kho_preserve_vmalloc(void *ptr, struct kho_vmalloc *kv);
+void kho_unpreserve_vmalloc(const struct kho_vmalloc *kv);
+
+/* Incoming: what the previous kernel left */
+bool is_kho_boot(void);
+const void *kho_get_fdt(void);
+int kho_get_mem(int node, unsigned int index, struct kho_mem *mem);
+void *kho_claim_mem(const struct kho_mem *mem);
+void *kho_claim_reserved_mem(const struct kho_mem *mem);
+void kho_return_mem(const struct kho_mem *mem);
+struct folio *kho_restore_folio(phys_addr_t phys);
+struct page *kho_restore_pages(phys_addr_t phys, unsigned long nr_pages);
+void *kho_restore_vmalloc(const struct kho_vmalloc *kv);
+
+#else /* !CONFIG_KEXEC_HANDOVER */
+
+static inline bool kho_is_enabled(void)
+{
+	return false;
+}
+
+/* There is never a handover, so the notifier is never called */
+static inline int register_kho_notifier(struct notifier_block *nb)
+{
+	return 0;
+}
+
+static inline int unregister_kho_notifier(struct notifier_block *nb)
+{
+	return 0;
+}
+
+static inline int kho_notify_result(int fdt_err)
+{
+	return 0;
+}
+
+static inline int kho_fdt_property_mem(void *fdt, const struct kho_mem *mem,
+				       unsigned int nr)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int kho_preserve_folio(struct folio *folio)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int kho_unpreserve_folio(struct folio *folio)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int kho_preserve_pages(struct page *page, unsigned long nr_pages)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int kho_unpreserve_pages(struct page *page,
+				       unsigned long nr_pages)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int kho_preserve_vmalloc(void *ptr, struct kho_vmalloc *kv)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void kho_unpreserve_vmalloc(const struct kho_vmalloc *kv)
+{
+}
+
+static inline bool is_kho_boot(void)
+{
+	return false;
+}
+
+static inline const void *kho_get_fdt(void)
+{
+	return NULL;
+}
+
+static inline int kho_get_mem(int node, unsigned int index, struct kho_mem *mem)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void *kho_claim_mem(const struct kho_mem *mem)
+{
+	return NULL;
+}
+
+static inline void *kho_claim_reserved_mem(const struct kho_mem *mem)
+{
+	return NULL;
+}
+
+static inline void kho_return_mem(const struct kho_mem *mem)
+{
+}
+
+static inline struct folio *kho_restore_folio(phys_addr_t phys)
+{
+	return NULL;
+}
+
+static inline struct page *kho_restore_pages(phys_addr_t phys,
+					     unsigned long nr_pages)
+{
+	return NULL;
+}
+
+static inline void *kho_restore_vmalloc(const struct kho_vmalloc *kv)
+{
+	return NULL;
+}
+
+#endif /* CONFIG_KEXEC_HANDOVER */
+
+#endif /* LINUX_KEXEC_HANDOVER_H */

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Kexec HandOver: the hooks in early boot, in memory management and in kexec.
+ * Drivers want <linux/kexec_handover.h>.
+ */
+#ifndef LINUX_KEXEC_HANDOVER_MM_H
+#define LINUX_KEXEC_HANDOVER_MM_H
+
+#include <linux/kexec_handover.h>
+#include <linux/types.h>
+
+struct kexec_buf;
+struct kimage;
+struct resource;
+
+#ifdef CONFIG_KEXEC_HANDOVER
+
+/* Early boot, in this order */
+void kho_set_incoming(phys_addr_t fdt, u64 window);
+bool kho_early_init(void);
+void kho_memory_init(void);
+phys_addr_t kho_reserve_mem_find(const char *name, phys_addr_t size,
+				 phys_addr_t align);
+void kho_reserve_mem_add(phys_addr_t start, phys_addr_t size, const char *name);
+void kho_scratch_release(void);
+
+/* Memory management */
+bool kho_scratch_overlaps(phys_addr_t addr, phys_addr_t len);
+int kho_scratch_migratetype(unsigned long pfn, int migratetype);
+
+/* kexec */
+void kho_image_init(struct kimage *image);
+bool kho_image_window(const struct kimage *image, struct kho_mem *window);
+unsigned int kho_scratch_areas(const struct kho_mem **areas);
+int kho_locate_mem_hole(struct kexec_buf *kbuf,
+			int (*func)(struct resource *, void *));
+int kho_before_kexec(struct kimage *image);
+
+#else /* !CONFIG_KEXEC_HANDOVER */
+
+static inline void kho_set_incoming(phys_addr_t fdt, u64 window)
+{
+}
+
+static inline bool kho_early_init(void)
+{
+	return false;
+}
+
+static inline void kho_memory_init(void)
+{
+}
+
+static inline phys_addr_t kho_reserve_mem_find(const char *name,
+					       phys_addr_t size,
+					       phys_addr_t align)
+{
+	return 0;
+}
+
+static inline void kho_reserve_mem_add(phys_addr_t start, phys_addr_t size,
+				       const char *name)
+{
+}
+
+static inline void kho_scratch_release(void)
+{
+}
+
+static inline bool kho_scratch_overlaps(phys_addr_t addr, phys_addr_t len)
+{
+	return false;
+}
+
+static inline int kho_scratch_migratetype(unsigned long pfn, int migratetype)
+{
+	return migratetype;
+}
+
+static inline void kho_image_init(struct kimage *image)
+{
+}
+
+static inline bool kho_image_window(const struct kimage *image,
+				    struct kho_mem *window)
+{
+	return false;
+}
+
+static inline unsigned int kho_scratch_areas(const struct kho_mem **areas)
+{
+	return 0;
+}
+
+static inline int kho_locate_mem_hole(struct kexec_buf *kbuf,
+				      int (*func)(struct resource *, void *))
+{
+	return 0;
+}
+
+static inline int kho_before_kexec(struct kimage *image)
+{
+	return 0;
+}
+
+#endif /* CONFIG_KEXEC_HANDOVER */
+
+#endif /* LINUX_KEXEC_HANDOVER_MM_H */

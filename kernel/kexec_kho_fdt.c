@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Kexec HandOver: pure reading and checking of a blob.
+ *
+ * No kernel state and no allocation, only libfdt and CRC-32, so that this file
+ * also builds on the host, for fuzzers and tools. Whatever the blob says, the
+ * work here is bounded by its size and nothing outside of it is read.
+ */
+#include <linux/crc32.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/libfdt.h>
+#include <linux/string.h>
+
+#include "kexec_kho_fdt.h"
+
+#define KHO_RANGE_BYTES		(2 * sizeof(fdt64_t))
+
+#define kho_bad(why, fmt, ...)						\
+	(snprintf((why)->text, sizeof((why)->text), fmt, ##__VA_ARGS__), -EINVAL)
+
+/**
+ * kho_crc() - CRC-32 as zlib has it
+ * @crc: 0, or the CRC of what came before
+ * @p:   data
+ * @len: bytes in @p
+ *
+ * Return: the CRC of all of it.
+ */
+u32 kho_crc(u32 crc, const void *p, size_t len)
+{
+	return ~crc32_le(~crc, p, len);
+}
+
+/**
+ * kho_range() - one range of a property, in CPU byte order
+ * @ranges: the property
+ * @i:      index, less than @ranges->nr
+ */
+struct kho_mem kho_range(const struct kho_ranges *ranges, unsigned int i)
+{
+	const void *cell = ranges->cells + i * KHO_RANGE_BYTES;
+
+	return (struct kho_mem){
+		.addr = fdt64_ld(cell),
+		.len = fdt64_ld(cell + sizeof(fdt64_t)),
+	};
+}
+
+static int set_ranges(const void *cells, int len, struct kho_ranges *ranges)
+{
+	if (len < 0 || len % KHO_RANGE_BYTES)
+		return -EINVAL;
+
+	ranges->cells = cells;
+	ranges->nr = len / KHO_RANGE_BYTES;
+	return 0;
+}
+
+/**
+ * kho_fdt_ranges() - find a property that is an array of ranges
+ * @fdt:    the blob
+ * @node:   offset of the node
+ * @name:   the property
+ * @ranges: where to put what was found
+ *
+ * Return: 0, -ENOENT without such a property, -EINVAL if its length is wrong.
+ */
+int kho_fdt_ranges(const void *fdt, int node, const char *name,
+		   struct kho_ranges *ranges)
+{
+	const void *cells;
+	int len;
+
+	cells = fdt_getprop(fdt, node, name, &len);
+	if (!cells)
+		return -ENOENT;
+	return set_ranges(cells, len, ranges);
+}
+
+static int get_u32(const void *fdt, const char *name, u32 *val)
+{
+	const fdt32_t *prop;
+	int len;
+
+	prop = fdt_getprop(fdt, 0, name, &len);
+	if (!prop || len != sizeof(*prop))
+		return -EINVAL;
+
+	*val = fdt32_ld(prop);
+	return 0;
+}
+
+/* The CRC of a blob in which the checksum property is zero */
+static u32 blob_crc(const void *fdt, const void *prop)
+{
+	const u32 zero = 0;
+	size_t before = prop - fdt;
+	size_t upto = before + sizeof(zero);
+	u32 crc;
+
+	crc = kho_crc(0, fdt, before);
+	crc = kho_crc(crc, &zero, sizeof(zero));
+	return kho_crc(crc, fdt + upto, fdt_totalsize(fdt) - upto);
+}
+
+/**
+ * kho_fdt_seal() - put the checksum into a finished blob
+ * @fdt: the blob, with a u32 checksum property in its root
+ *
+ * Return: 0, or a libfdt error.
+ */
+int kho_fdt_seal(void *fdt)
+{
+	const void *prop;
+	int len;
+
+	prop = fdt_getprop(fdt, 0, KHO_PROP_CRC, &len);
+	if (!prop)
+		return len;
+	return fdt_setprop_inplace_u32(fdt, 0, KHO_PROP_CRC,
+				       blob_crc(fdt, prop));
+}
+
+static int check_header(const void *fdt, size_t window, struct kho_why *why)
+{
+	int err;
+
+	if (window < sizeof(struct fdt_header))
+		return kho_bad(why, "no room for an FDT in %zu bytes", window);
+
+	err = fdt_check_header(fdt);
+	if (err)
+		return kho_bad(why, "not an FDT (%s)", fdt_strerror(err));
+	if (fdt_version(fdt) < FDT_LAST_SUPPORTED_VERSION)
+		return kho_bad(why, "FDT version %u is too old",
+			       fdt_version(fdt));
+	if (fdt_totalsize(fdt) > window)
+		return kho_bad(why, "the FDT has %u bytes, its window %zu",
+			       fdt_totalsize(fdt), window);
+	if (fdt_off_dt_struct(fdt) % sizeof(fdt32_t))
+		return kho_bad(why, "the FDT's structure is not aligned");
+	return 0;
+}
+
+static int check_mem(const void *cells, int len, struct kho_why *why)
+{
+	struct kho_ranges ranges;
+	unsigned int i;
+
+	if (set_ranges(cells, len, &ranges))
+		return kho_bad(why, "a mem property has %d bytes", len);
+
+	for (i = 0; i < ranges.nr; i++) {
+		struct kho_mem mem = kho_range(&ranges, i);
+
+		if (!mem.len || mem.addr + mem.len - 1 < mem.addr)
+			return kho_bad(why, "mem range %#llx+%#llx is empty or wraps",
+				       mem.addr, mem.len);
+		if ((mem.addr | mem.len) & ((1 << KHO_MIN_SHIFT) - 1))
+			return kho_bad(why, "mem range %#llx+%#llx is not aligned",
+				       mem.addr, mem.len);
+	}
+	return 0;
+}
+
+static int check_prop(const void *fdt, int offset, int depth,
+		      struct kho_why *why)
+{
+	const char *name;
+	const void *data;
+	int len;
+
+	data = fdt_getprop_by_offset(fdt, offset, &name, &len);
+	if (!data || !name)
+		return kho_bad(why, "bad property at offset %d", offset);
+	if (depth > 1 && !strcmp(name, KHO_PROP_MEM))
+		return check_mem(data, len, why);
+	return 0;
+}
+
+static int check_name(const void *fdt, int offset, int depth,
+		      struct kho_why *why)
+{
+	const char *name;
+	int len, i;
+
+	name = fdt_get_name(fdt, offset, &len);
+	if (!name)
+		return kho_bad(why, "bad node at offset %d", offset);
+	if ((depth > 1) != (len > 0))
+		return kho_bad(why, "wrong node name at offset %d", offset);
+	for (i = 0; i < len; i++)
+		if (name[i] <= ' ' || name[i] > '~' || name[i] == '/')
+			return kho_bad(why, "wrong node name at offset %d",
+				       offset);
+	return 0;
+}
+
+/* One pass over all tags: what libfdt's other functions take for granted */
+static int check_structure(const void *fdt, struct kho_why *why)
+{
+	int offset = 0, next, depth = 0, nodes = 0, err = 0;
+	u32 tag;
+
+	for (;; offset = next) {
+		tag = fdt_next_tag(fdt, offset, &next);
+		if (next < 0)
+			return kho_bad(why, "bad FDT structure at offset %d (%s)",
+				       offset, fdt_strerror(next));
+
+		if (!depth && (tag != FDT_BEGIN_NODE || offset))
+			break;
+
+		switch (tag) {
+		case FDT_BEGIN_NODE:
+			if (++depth > KHO_MAX_DEPTH)
+				return kho_bad(why, "nodes are nested too deeply");
+			if (depth == 2 && ++nodes > KHO_MAX_NODES)
+				return kho_bad(why, "more than %d nodes",
+					       KHO_MAX_NODES);
+			err = check_name(fdt, offset, depth, why);
+			break;
+		case FDT_END_NODE:
+			depth--;
+			break;
+		case FDT_PROP:
+			err = check_prop(fdt, offset, depth, why);
+			break;
+		case FDT_NOP:
+			break;
+		default:
+			return kho_bad(why, "the FDT ends inside of a node");
+		}
+		if (err)
+			return err;
+	}
+
+	if (!offset || tag != FDT_END)
+		return kho_bad(why, "the FDT is not one tree");
+	return 0;
+}
+
+/* Lookups by name, here and in sysfs, have to find one node */
+static int check_unique(const void *fdt, struct kho_why *why)
+{
+	int node;
+
+	fdt_for_each_subnode(node, fdt, 0) {
+		const char *name = fdt_get_name(fdt, node, NULL);
+
+		if (fdt_subnode_offset(fdt, 0, name) != node)
+			return kho_bad(why, "two nodes are named %.40s", name);
+	}
+	return 0;
+}
+
+static int check_compatible(const void *fdt, struct kho_why *why)
+{
+	const char *compatible;
+	int len;
+
+	compatible = fdt_getprop(fdt, 0, "compatible", &len);
+	if (!compatible || !len || compatible[len - 1])
+		return kho_bad(why, "the FDT names no format");
+	if (!fdt_stringlist_contains(compatible, len, KHO_COMPATIBLE))
+		return kho_bad(why, "its format is \"%.40s\", this kernel reads \""
+			       KHO_COMPATIBLE "\"", compatible);
+	return 0;
+}
+
+static int check_crc(const void *fdt, struct kho_why *why)
+{
+	const fdt32_t *prop;
+	int len;
+	u32 crc;
+
+	prop = fdt_getprop(fdt, 0, KHO_PROP_CRC, &len);
+	if (!prop || len != sizeof(*prop))
+		return kho_bad(why, "the FDT has no checksum");
+
+	crc = blob_crc(fdt, prop);
+	if (crc != fdt32_ld(prop))
+		return kho_bad(why, "the FDT's checksum is %#x, its contents give %#x",
+			       fdt32_ld(prop), crc);
+	return 0;
+}
+
+static int read_root(const void *fdt, struct kho_root *root,
+		     struct kho_why *why)
+{
+	int len;
+
+	root->release = fdt_getprop(fdt, 0, KHO_PROP_RELEASE, &len);
+	if (!root->release || !len || root->release[len - 1])
+		return kho_bad(why, "no " KHO_PROP_RELEASE);
+	if (get_u32(fdt, KHO_PROP_COUNT, &root->count))
+		return kho_bad(why, "no " KHO_PROP_COUNT);
+	if (get_u32(fdt, KHO_PROP_TABLE_CRC, &root->table_crc))
+		return kho_bad(why, "no " KHO_PROP_TABLE_CRC);
+	if (kho_fdt_ranges(fdt, 0, KHO_PROP_TABLE, &root->table))
+		return kho_bad(why, "no " KHO_PROP_TABLE);
+	if (kho_fdt_ranges(fdt, 0, KHO_PROP_SCRATCH, &root->scratch) ||
+	    !root->scratch.nr || root->scratch.nr > KHO_MAX_SCRATCH)
+		return kho_bad(why, "no " KHO_PROP_SCRATCH);
+	return 0;
+}
+
+/**
+ * kho_fdt_check() - check a blob by itself and read its root node
+ * @fdt:    the blob, at an address that is a multiple of eight
+ * @window: bytes that may be read at @fdt
+ * @root:   filled with what the root node says; it points into the blob
+ * @why:    filled with the reason if the blob is refused
+ *
+ * Whether the memory that the blob speaks of exists is for the caller to see.
+ *
+ * Return: 0 or -EINVAL.
+ */
+int kho_fdt_check(const void *fdt, size_t window, struct kho_root *root,
+		  struct kho_why *why)
+{
+	return check_header(fdt, window, why) ?:
+	       check_structure(fdt, why) ?:
+	       check_compatible(fdt, why) ?:
+	       check_crc(fdt, why) ?:
+	       check_unique(fdt, why) ?:
+	       read_root(fdt, root, why);
+}
+
+/**
+ * kho_entry_check() - check one entry of the memory table
+ * @e:          the entry
+ * @min_addr:   where the entry before it ends
+ * @page_shift: log2 of the reader's page size
+ * @why:        filled with the reason if the entry is refused
+ *
+ * Return: 0 or -EINVAL.
+ */
+int kho_entry_check(const struct kho_entry *e, u64 min_addr,
+		    unsigned int page_shift, struct kho_why *why)
+{
+	u64 addr = be64_to_cpu(e->addr), len = be64_to_cpu(e->len);
+	u32 type = be32_to_cpu(e->type), shift = be32_to_cpu(e->shift);
+	u64 mask;
+
+	if (type != KHO_ENTRY_EXTENT)
+		return kho_bad(why, "the memory table has an entry of unknown type %u",
+			       type);
+	if (shift < KHO_MIN_SHIFT || shift > 40)
+		return kho_bad(why, "preserved range %#llx+%#llx has folios of 2^%u bytes",
+			       addr, len, shift);
+	if (!len || addr + len - 1 < addr)
+		return kho_bad(why, "preserved range %#llx+%#llx is empty or wraps",
+			       addr, len);
+
+	mask = (1ULL << max(shift, page_shift)) - 1;
+	if ((addr | len) & mask)
+		return kho_bad(why, "preserved range %#llx+%#llx does not fit pages of %#llx bytes",
+			       addr, len, mask + 1);
+	if (addr < min_addr)
+		return kho_bad(why, "preserved range %#llx+%#llx overlaps the one before it, or is out of order",
+			       addr, len);
+	return 0;
+}

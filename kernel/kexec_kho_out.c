@@ -1,0 +1,562 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Kexec HandOver: the outgoing side.
+ *
+ * Owns the notifiers, the activation of a handover and its abort, the FDT that
+ * they write and the window of memory that it is written to, what kexec asks
+ * about all this, and /sys/kernel/kho.
+ */
+#define pr_fmt(fmt) "kho: " fmt
+
+#include <linux/cleanup.h>
+#include <linux/export.h>
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <linux/kexec.h>
+#include <linux/kexec_handover_mm.h>
+#include <linux/kobject.h>
+#include <linux/libfdt.h>
+#include <linux/log2.h>
+#include <linux/mutex.h>
+#include <linux/notifier.h>
+#include <linux/slab.h>
+#include <linux/sysfs.h>
+#include <linux/utsname.h>
+
+#include "kexec_internal.h"
+#include "kexec_kho_internal.h"
+
+#define FDT_MAX_DEFAULT		SZ_64K
+
+/**
+ * struct kho_out - the outgoing handover
+ * @lock:    protects all of it, and keeps activations from each other
+ * @chain:   the notifiers
+ * @fdt:     the window, where the next kernel looks for the FDT
+ * @fdt_max: bytes in the window
+ * @table:   the memory table of an active handover
+ * @active:  the FDT is finished and the set of preserved memory is frozen
+ * @jumping: kexec is under way: what is active stays so
+ */
+static struct kho_out {
+	struct mutex lock;
+	struct raw_notifier_head chain;
+	void *fdt;
+	size_t fdt_max;
+	struct kho_table table;
+	bool active;
+	bool jumping;
+} kho_out = {
+	.lock = __MUTEX_INITIALIZER(kho_out.lock),
+};
+
+/* What notifiers in modules write with */
+EXPORT_SYMBOL_GPL(fdt_begin_node);
+EXPORT_SYMBOL_GPL(fdt_end_node);
+EXPORT_SYMBOL_GPL(fdt_property);
+EXPORT_SYMBOL_GPL(fdt_property_placeholder);
+
+static struct notifier_block *first_notifier(void)
+{
+	return rcu_dereference_protected(kho_out.chain.head,
+					 lockdep_is_held(&kho_out.lock));
+}
+
+static struct notifier_block *next_notifier(struct notifier_block *nb)
+{
+	return rcu_dereference_protected(nb->next,
+					 lockdep_is_held(&kho_out.lock));
+}
+
+/* Tell the notifiers before @end, or all of them, that the handover is off */
+static void call_abort(struct notifier_block *end)
+{
+	struct notifier_block *nb;
+
+	for (nb = first_notifier(); nb && nb != end; nb = next_notifier(nb))
+		nb->notifier_call(nb, KEXEC_KHO_ABORT, kho_out.fdt);
+}
+
+static int call_dump(void)
+{
+	struct notifier_block *nb;
+	int ret, err;
+
+	for (nb = first_notifier(); nb; nb = next_notifier(nb)) {
+		ret = nb->notifier_call(nb, KEXEC_KHO_DUMP, kho_out.fdt);
+		if (!(ret & NOTIFY_STOP_MASK))
+			continue;
+
+		err = notifier_to_errno(ret) ?: -ECANCELED;
+		pr_err("%ps refused the handover: %pe\n", nb->notifier_call,
+		       ERR_PTR(err));
+		call_abort(nb);
+		return err;
+	}
+	return 0;
+}
+
+static int fdt_errno(int fdt_err)
+{
+	if (!fdt_err)
+		return 0;
+	if (fdt_err != -FDT_ERR_NOSPACE) {
+		pr_err("the FDT is malformed: %s\n", fdt_strerror(fdt_err));
+		return -EINVAL;
+	}
+	pr_err("the FDT is full: write more than %zu, at most %d, to /sys/kernel/kho/fdt_max\n",
+	       kho_out.fdt_max, KHO_FDT_MAX);
+	return -ENOSPC;
+}
+
+/**
+ * kho_notify_result() - turn a libfdt result into that of a notifier
+ * @fdt_err: 0 or a libfdt error
+ *
+ * Logs what is wrong; that the FDT is full becomes -ENOSPC.
+ *
+ * Context: a KHO notifier, in KEXEC_KHO_DUMP.
+ * Return: what the notifier shall return.
+ */
+int kho_notify_result(int fdt_err)
+{
+	return notifier_from_errno(fdt_errno(fdt_err));
+}
+EXPORT_SYMBOL_GPL(kho_notify_result);
+
+static void store_ranges(fdt64_t *cells, const struct kho_mem *mem,
+			 unsigned int nr)
+{
+	for (; nr; nr--, mem++) {
+		fdt64_st(cells++, mem->addr);
+		fdt64_st(cells++, mem->len);
+	}
+}
+
+static int write_ranges(void *fdt, const char *name, const struct kho_mem *mem,
+			unsigned int nr)
+{
+	void *cells;
+	int err;
+
+	if (nr > KHO_FDT_MAX / sizeof(*mem))
+		return -FDT_ERR_NOSPACE;
+
+	err = fdt_property_placeholder(fdt, name, nr * sizeof(*mem), &cells);
+	if (!err)
+		store_ranges(cells, mem, nr);
+	return err;
+}
+
+/**
+ * kho_fdt_property_mem() - write a mem property and preserve what it lists
+ * @fdt: the FDT, as the notifier got it, in a node
+ * @mem: ranges of whole pages, none of them in scratch or in another node
+ * @nr:  number of ranges
+ *
+ * A range may be preserved already, all of it; else it is preserved for the
+ * handover that is being written.
+ *
+ * Context: a KHO notifier, in KEXEC_KHO_DUMP.
+ * Return: like libfdt's functions that write properties, 0 or a libfdt error:
+ * -FDT_ERR_NOSPACE if the FDT is full, -FDT_ERR_BADVALUE if a range cannot be
+ * preserved, which is logged with the reason.
+ */
+int kho_fdt_property_mem(void *fdt, const struct kho_mem *mem, unsigned int nr)
+{
+	unsigned int i;
+	int err;
+
+	err = write_ranges(fdt, KHO_PROP_MEM, mem, nr);
+	for (i = 0; !err && i < nr; i++)
+		err = kho_mem_list(&mem[i]) ? -FDT_ERR_BADVALUE : 0;
+	return err;
+}
+EXPORT_SYMBOL_GPL(kho_fdt_property_mem);
+
+static int begin_fdt(void *fdt)
+{
+	return fdt_create(fdt, kho_out.fdt_max) ?:
+	       fdt_finish_reservemap(fdt) ?:
+	       fdt_begin_node(fdt, "");
+}
+
+static int set_ranges(void *fdt, const char *name, const struct kho_mem *mem,
+		      unsigned int nr)
+{
+	void *cells;
+	int err;
+
+	if (nr > KHO_FDT_MAX / sizeof(*mem))
+		return -FDT_ERR_NOSPACE;
+
+	err = fdt_setprop_placeholder(fdt, 0, name, nr * sizeof(*mem), &cells);
+	if (!err)
+		store_ranges(cells, mem, nr);
+	return err;
+}
+
+/*
+ * The root's properties are known only now. libfdt puts each before those that
+ * are there, so they come in reverse.
+ */
+static int set_root(void *fdt)
+{
+	return fdt_setprop_u32(fdt, 0, KHO_PROP_CRC, 0) ?:
+	       fdt_setprop_u32(fdt, 0, KHO_PROP_TABLE_CRC, kho_out.table.crc) ?:
+	       set_ranges(fdt, KHO_PROP_TABLE, kho_out.table.part,
+			  kho_out.table.nr) ?:
+	       set_ranges(fdt, KHO_PROP_SCRATCH, kho_scratch, kho_scratch_nr) ?:
+	       fdt_setprop_u32(fdt, 0, KHO_PROP_COUNT, kho_in_count() + 1) ?:
+	       fdt_setprop_string(fdt, 0, KHO_PROP_RELEASE,
+				  init_utsname()->release) ?:
+	       fdt_setprop_string(fdt, 0, "compatible", KHO_COMPATIBLE);
+}
+
+static int end_fdt(void *fdt)
+{
+	return fdt_end_node(fdt) ?:
+	       fdt_finish(fdt) ?:
+	       fdt_open_into(fdt, fdt, kho_out.fdt_max) ?:
+	       set_root(fdt) ?:
+	       fdt_pack(fdt) ?:
+	       kho_fdt_seal(fdt);
+}
+
+/* A notifier may have left a node open, or worse */
+static int check_own_fdt(void)
+{
+	struct kho_root root;
+	struct kho_why why;
+	int err;
+
+	err = kho_fdt_check(kho_out.fdt, kho_out.fdt_max, &root, &why);
+	if (err)
+		pr_err("a notifier wrote a malformed FDT: %s\n", why.text);
+	return err;
+}
+
+static int finish(void)
+{
+	int err;
+
+	err = kho_mem_freeze(&kho_out.table);
+	if (err)
+		return err;
+
+	err = fdt_errno(end_fdt(kho_out.fdt)) ?: check_own_fdt();
+	if (err)
+		kho_mem_thaw(&kho_out.table);
+	return err;
+}
+
+static int activate(void)
+{
+	int err;
+
+	lockdep_assert_held(&kho_out.lock);
+	if (kho_out.active)
+		return 0;
+
+	err = fdt_errno(begin_fdt(kho_out.fdt));
+	if (err)
+		return err;
+
+	err = call_dump();
+	if (!err) {
+		err = finish();
+		if (err)
+			call_abort(NULL);
+	}
+	if (err) {
+		kho_mem_unlist();
+		memset(kho_out.fdt, 0, kho_out.fdt_max);
+		pr_err("activation failed: %pe; nothing has changed\n",
+		       ERR_PTR(err));
+		return err;
+	}
+
+	kho_out.active = true;
+	pr_info("handover %u active: FDT of %u bytes\n", kho_in_count() + 1,
+		fdt_totalsize(kho_out.fdt));
+	return 0;
+}
+
+static void deactivate(void)
+{
+	lockdep_assert_held(&kho_out.lock);
+	if (!kho_out.active)
+		return;
+
+	kho_out.active = false;
+	kho_mem_thaw(&kho_out.table);
+	call_abort(NULL);
+	kho_mem_unlist();
+	memset(kho_out.fdt, 0, kho_out.fdt_max);
+	pr_info("handover aborted\n");
+}
+
+/**
+ * register_kho_notifier() - take part in handovers
+ * @nb: the notifier. It is called with KEXEC_KHO_DUMP when a handover is
+ *	written, and with KEXEC_KHO_ABORT if that is undone and its own DUMP had
+ *	succeeded. To refuse, DUMP returns notifier_from_errno(), and undoes what
+ *	it did itself.
+ *
+ * Context: may sleep. Notifiers are called in process context with a mutex
+ * held, and may sleep and allocate; they must not register or unregister.
+ * Return: 0; -EBUSY while a handover is active; -EEXIST if registered already.
+ */
+int register_kho_notifier(struct notifier_block *nb)
+{
+	guard(mutex)(&kho_out.lock);
+	if (kho_out.active) {
+		pr_err("%ps is too late for the active handover: abort that first\n",
+		       nb->notifier_call);
+		return -EBUSY;
+	}
+	return raw_notifier_chain_register(&kho_out.chain, nb);
+}
+EXPORT_SYMBOL_GPL(register_kho_notifier);
+
+/**
+ * unregister_kho_notifier() - no longer take part in handovers
+ * @nb: the notifier
+ *
+ * A handover that is active has this notifier's state in it, so it is aborted.
+ *
+ * Context: may sleep.
+ * Return: 0, or -ENOENT if it was not registered.
+ */
+int unregister_kho_notifier(struct notifier_block *nb)
+{
+	guard(mutex)(&kho_out.lock);
+	if (kho_out.active && !kho_out.jumping) {
+		pr_warn("%ps is leaving: the active handover is aborted\n",
+			nb->notifier_call);
+		deactivate();
+	}
+	return raw_notifier_chain_unregister(&kho_out.chain, nb);
+}
+EXPORT_SYMBOL_GPL(unregister_kho_notifier);
+
+/**
+ * kho_image_init() - decide whether a new image can carry a handover
+ * @image: an image of kexec_file_load(2) that is not for a crash
+ *
+ * Context: holds the kexec lock.
+ */
+void kho_image_init(struct kimage *image)
+{
+	image->kho = kho_is_enabled() && kho_out.fdt;
+}
+
+/**
+ * kho_image_window() - where an image's kernel shall look for the FDT
+ * @image:  the image
+ * @window: filled with the range
+ *
+ * Return: false if the image carries no handover.
+ */
+bool kho_image_window(const struct kimage *image, struct kho_mem *window)
+{
+	if (!image->kho)
+		return false;
+
+	window->addr = virt_to_phys(kho_out.fdt);
+	window->len = kho_out.fdt_max;
+	return true;
+}
+
+/**
+ * kho_scratch_areas() - where an image's kernel may lie
+ * @areas: set to an array of ranges
+ *
+ * Return: the length of the array.
+ */
+unsigned int kho_scratch_areas(const struct kho_mem **areas)
+{
+	*areas = kho_scratch;
+	return kho_scratch_nr;
+}
+
+/**
+ * kho_before_kexec() - have the handover active before anything is shut down
+ * @image: the image that is about to be executed
+ *
+ * Context: holds the kexec lock. May sleep.
+ * Return: 0, or an error: kexec must not go on, the machine is as it was.
+ */
+int kho_before_kexec(struct kimage *image)
+{
+	int err = 0;
+
+	guard(mutex)(&kho_out.lock);
+	if (image->kho) {
+		err = activate();
+	} else if (kho_out.active) {
+		pr_err("the image cannot carry the active handover: load it with kexec_file_load(2) (kexec -s), or echo 0 > /sys/kernel/kho/active\n");
+		err = -EBUSY;
+	} else if (!kho_mem_empty()) {
+		pr_warn("the image cannot carry a handover: preserved memory is lost\n");
+	}
+
+	kho_out.jumping = image->kho && !err;
+	return err;
+}
+
+static ssize_t active_show(struct kobject *kobj, struct kobj_attribute *attr,
+			   char *buf)
+{
+	guard(mutex)(&kho_out.lock);
+	return sysfs_emit(buf, "%d\n", kho_out.active);
+}
+
+static ssize_t active_store(struct kobject *kobj, struct kobj_attribute *attr,
+			    const char *buf, size_t count)
+{
+	bool on;
+	int err;
+
+	err = kstrtobool(buf, &on);
+	if (err)
+		return err;
+
+	guard(mutex)(&kho_out.lock);
+	if (kho_out.jumping)
+		return -EBUSY;
+	if (on)
+		err = activate();
+	else
+		deactivate();
+	return err ?: count;
+}
+
+static struct kobj_attribute active_attr = __ATTR_RW_MODE(active, 0600);
+
+static ssize_t fdt_max_show(struct kobject *kobj, struct kobj_attribute *attr,
+			    char *buf)
+{
+	guard(mutex)(&kho_out.lock);
+	return sysfs_emit(buf, "%zu\n", kho_out.fdt_max);
+}
+
+static int new_window(size_t size)
+{
+	void *fdt = (void *)__get_free_pages(GFP_KERNEL | __GFP_ZERO,
+					     get_order(size));
+
+	if (!fdt)
+		return -ENOMEM;
+
+	if (kho_out.fdt)
+		free_pages((unsigned long)kho_out.fdt,
+			   get_order(kho_out.fdt_max));
+	kho_out.fdt = fdt;
+	kho_out.fdt_max = PAGE_SIZE << get_order(size);
+	return 0;
+}
+
+static int resize_window(size_t size)
+{
+	guard(mutex)(&kho_out.lock);
+	if (kho_out.active) {
+		pr_err("fdt_max is fixed while a handover is active: echo 0 > /sys/kernel/kho/active first\n");
+		return -EBUSY;
+	}
+	if (kexec_image && kexec_image->kho) {
+		pr_err("fdt_max is fixed while an image is loaded: kexec -u first\n");
+		return -EBUSY;
+	}
+	return new_window(size);
+}
+
+static ssize_t fdt_max_store(struct kobject *kobj, struct kobj_attribute *attr,
+			     const char *buf, size_t count)
+{
+	unsigned long size;
+	int err;
+
+	err = kstrtoul(buf, 0, &size);
+	if (err)
+		return err;
+	if (!size || size > KHO_FDT_MAX) {
+		pr_err("fdt_max is at most %d\n", KHO_FDT_MAX);
+		return -EINVAL;
+	}
+
+	/* Images are loaded under this lock, and note where the window is */
+	if (!kexec_trylock())
+		return -EBUSY;
+	err = resize_window(size);
+	kexec_unlock();
+	return err ?: count;
+}
+
+static struct kobj_attribute fdt_max_attr = __ATTR_RW_MODE(fdt_max, 0600);
+
+static ssize_t scratch_show(struct kobject *kobj, struct kobj_attribute *attr,
+			    char *buf)
+{
+	unsigned int i;
+	int len = 0;
+
+	for (i = 0; i < kho_scratch_nr; i++)
+		len += sysfs_emit_at(buf, len, "%#llx %#llx\n",
+				     kho_scratch[i].addr, kho_scratch[i].len);
+	return len;
+}
+
+static struct kobj_attribute scratch_attr = __ATTR_RO_MODE(scratch, 0400);
+
+static ssize_t fdt_read(struct file *file, struct kobject *kobj,
+			struct bin_attribute *attr, char *buf, loff_t pos,
+			size_t count)
+{
+	guard(mutex)(&kho_out.lock);
+	if (!kho_out.active)
+		return 0;
+	return memory_read_from_buffer(buf, count, &pos, kho_out.fdt,
+				       fdt_totalsize(kho_out.fdt));
+}
+
+static struct bin_attribute fdt_attr = __BIN_ATTR(fdt, 0400, fdt_read, NULL, 0);
+
+static struct attribute *kho_attrs[] = {
+	&active_attr.attr,
+	&fdt_max_attr.attr,
+	&scratch_attr.attr,
+	NULL
+};
+
+static struct bin_attribute *kho_bin_attrs[] = {
+	&fdt_attr,
+	NULL
+};
+
+static const struct attribute_group kho_group = {
+	.attrs = kho_attrs,
+	.bin_attrs = kho_bin_attrs,
+};
+
+static int __init kho_out_init(void)
+{
+	struct kobject *kobj;
+	int err;
+
+	if (!kho_is_enabled())
+		return 0;
+
+	kobj = kobject_create_and_add("kho", kernel_kobj);
+	if (!kobj)
+		return -ENOMEM;
+
+	err = sysfs_create_group(kobj, &kho_group) ?:
+	      new_window(FDT_MAX_DEFAULT);
+	if (err) {
+		pr_err("kexec handover is off: %pe\n", ERR_PTR(err));
+		kobject_put(kobj);
+	}
+	return err;
+}
+core_initcall(kho_out_init);

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Kexec HandOver: scratch, the memory that never holds anything preserved.
+ *
+ * The next kernel's image is put there, and its earliest allocations come from
+ * there, before it knows what it must not touch. In between, the page allocator
+ * lends it out to movable allocations, as it does with CMA. This file owns its
+ * size, its reservation, its migrate type, and where kexec segments may go.
+ */
+#define pr_fmt(fmt) "kho: " fmt
+
+#include <linux/cma.h>
+#include <linux/crash_dump.h>
+#include <linux/init.h>
+#include <linux/initrd.h>
+#include <linux/ioport.h>
+#include <linux/kexec.h>
+#include <linux/kexec_handover_mm.h>
+#include <linux/memblock.h>
+#include <linux/mm.h>
+#include <asm/sections.h>
+
+#include "kexec_internal.h"
+#include "kexec_kho_internal.h"
+
+/* No kernel may decompress itself to an address below */
+#define SCRATCH_MIN_ADDR	SZ_16M
+#define SCRATCH_MAX_SIZE	SZ_2G
+
+struct kho_mem kho_scratch[KHO_MAX_SCRATCH];
+unsigned int kho_scratch_nr;
+
+static bool kho_enabled __ro_after_init;
+static unsigned long long scratch_size __initdata;
+
+static int __init parse_kho(char *p)
+{
+	return kstrtobool(p, &kho_enabled);
+}
+early_param("kho", parse_kho);
+
+static int __init parse_kho_scratch(char *p)
+{
+	char *end = p;
+
+	if (p)
+		scratch_size = memparse(p, &end);
+	if (end == p || *end || !scratch_size || scratch_size > SCRATCH_MAX_SIZE) {
+		pr_err("kho_scratch=%s is not a size up to 2G: using the default\n",
+		       p ?: "");
+		scratch_size = 0;
+		return -EINVAL;
+	}
+	return 0;
+}
+early_param("kho_scratch", parse_kho_scratch);
+
+/**
+ * kho_is_enabled() - whether this kernel can hand over
+ *
+ * Settled once early parameters are parsed. A kdump kernel takes no part.
+ *
+ * Return: true with kho=on and scratch in place.
+ */
+bool kho_is_enabled(void)
+{
+	return kho_enabled && !is_kdump_kernel();
+}
+EXPORT_SYMBOL_GPL(kho_is_enabled);
+
+static bool overlap(u64 a, u64 a_len, u64 b, u64 b_len)
+{
+	return a < b + b_len && b < a + a_len;
+}
+
+/**
+ * kho_scratch_overlaps() - whether a range touches scratch
+ * @addr: physical address
+ * @len:  bytes
+ */
+bool kho_scratch_overlaps(phys_addr_t addr, phys_addr_t len)
+{
+	unsigned int i;
+
+	for (i = 0; i < kho_scratch_nr; i++)
+		if (overlap(addr, len, kho_scratch[i].addr, kho_scratch[i].len))
+			return true;
+	return false;
+}
+
+/**
+ * kho_scratch_migratetype() - the migrate type that a pageblock starts with
+ * @pfn: a page in it
+ * @migratetype: what it would be without KHO
+ */
+int kho_scratch_migratetype(unsigned long pfn, int migratetype)
+{
+	return kho_scratch_overlaps(PFN_PHYS(pfn), PAGE_SIZE) ?
+		MIGRATE_CMA : migratetype;
+}
+
+/*
+ * What the next kernel may need before it has read the memory table: page
+ * tables for the linear map, two bits for each preserved page, its copy of
+ * the table. Page-granular linear maps take eight bytes for each page more.
+ */
+static u64 early_room(u64 ram)
+{
+	u64 room = SZ_4M + ram / 4096;
+
+	if (debug_pagealloc_enabled())
+		room += ram / 512;
+	return room;
+}
+
+/*
+ * The image twice over, so that KASLR has a choice, an initrd that may grow,
+ * and the early allocations.
+ */
+static u64 __init default_size(void)
+{
+	u64 kernel = _end - _text;
+	u64 initrd = phys_initrd_size;
+
+	return SZ_16M + 2 * kernel + initrd + initrd / 2 +
+	       early_room(memblock_phys_mem_size());
+}
+
+/**
+ * kho_scratch_reserve() - set scratch aside on a boot without a handover
+ *
+ * Until memblock_free_all() it is reserved in memblock, so that no early
+ * allocation, which could be preserved later, lies in it.
+ */
+void __init kho_scratch_reserve(void)
+{
+	u64 size = ALIGN(scratch_size ?: default_size(), CMA_MIN_ALIGNMENT_BYTES);
+	phys_addr_t addr;
+
+	/* Devices and boot code of the next kernel want memory below 4G */
+	addr = memblock_phys_alloc_range(size, CMA_MIN_ALIGNMENT_BYTES,
+					 SCRATCH_MIN_ADDR, SZ_4G);
+	if (!addr)
+		addr = memblock_phys_alloc_range(size, CMA_MIN_ALIGNMENT_BYTES,
+						 SCRATCH_MIN_ADDR,
+						 MEMBLOCK_ALLOC_ACCESSIBLE);
+	if (!addr) {
+		pr_err("no %llu MiB of contiguous memory for scratch: kexec handover is off; try a smaller kho_scratch=\n",
+		       size >> 20);
+		kho_enabled = false;
+		return;
+	}
+
+	memblock_mark_kho_scratch(addr, size);
+	kho_scratch[0] = (struct kho_mem){ .addr = addr, .len = size };
+	kho_scratch_nr = 1;
+	pr_info("scratch: %llu MiB at %pa\n", size >> 20, &addr);
+}
+
+/**
+ * kho_scratch_release() - let the page allocator have scratch, as CMA
+ *
+ * After a handover, scratch is not reserved and this changes nothing.
+ */
+void __init kho_scratch_release(void)
+{
+	unsigned int i;
+
+	if (is_kho_boot())
+		return;
+	for (i = 0; i < kho_scratch_nr; i++)
+		memblock_phys_free(kho_scratch[i].addr, kho_scratch[i].len);
+}
+
+static u64 __init free_bytes(const struct kho_mem *area)
+{
+	phys_addr_t start, end;
+	u64 i, sum = 0;
+
+	for_each_free_mem_range(i, NUMA_NO_NODE, MEMBLOCK_NONE, &start, &end,
+				NULL) {
+		u64 from = max_t(u64, start, area->addr);
+		u64 to = min_t(u64, end, area->addr + area->len);
+
+		if (from < to)
+			sum += to - from;
+	}
+	return sum;
+}
+
+/**
+ * kho_scratch_check() - see whether scratch of a handover can be used
+ * @ranges: what the blob says
+ * @why:    filled with the reason if not
+ *
+ * Context: memblock knows all memory and what the boot loader left in it.
+ * Return: 0 or -EINVAL.
+ */
+int __init kho_scratch_check(const struct kho_ranges *ranges,
+			     struct kho_why *why)
+{
+	u64 room = early_room(memblock_phys_mem_size()), spare = 0;
+	unsigned int i;
+
+	for (i = 0; i < ranges->nr; i++) {
+		struct kho_mem mem = kho_range(ranges, i);
+		struct kho_mem prev = i ? kho_range(ranges, i - 1) :
+					  (struct kho_mem){ };
+
+		if (!mem.len || mem.addr + mem.len < mem.addr ||
+		    mem.addr < prev.addr + prev.len ||
+		    !IS_ALIGNED(mem.addr | mem.len, CMA_MIN_ALIGNMENT_BYTES)) {
+			snprintf(why->text, sizeof(why->text),
+				 "scratch %#llx+%#llx is empty, out of order or not aligned to %#lx",
+				 mem.addr, mem.len, CMA_MIN_ALIGNMENT_BYTES);
+			return -EINVAL;
+		}
+		if (!memblock_is_region_memory(mem.addr, mem.len)) {
+			snprintf(why->text, sizeof(why->text),
+				 "scratch %#llx+%#llx is not RAM here",
+				 mem.addr, mem.len);
+			return -EINVAL;
+		}
+		spare += free_bytes(&mem);
+	}
+
+	if (spare < room) {
+		snprintf(why->text, sizeof(why->text),
+			 "scratch has %llu KiB left, %llu KiB are needed: boot the old kernel with a larger kho_scratch=",
+			 spare >> 10, room >> 10);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/**
+ * kho_scratch_adopt() - use the scratch of a handover, and only that for now
+ * @ranges: what the blob says, checked
+ */
+void __init kho_scratch_adopt(const struct kho_ranges *ranges)
+{
+	for (kho_scratch_nr = 0; kho_scratch_nr < ranges->nr; kho_scratch_nr++) {
+		struct kho_mem mem = kho_range(ranges, kho_scratch_nr);
+
+		memblock_mark_kho_scratch(mem.addr, mem.len);
+		kho_scratch[kho_scratch_nr] = mem;
+	}
+	memblock_set_kho_scratch_only();
+
+	if (scratch_size)
+		pr_info("kho_scratch= has no effect after a handover: scratch stays as it was\n");
+}
+
+/**
+ * kho_scratch_drop() - forget scratch that was adopted
+ */
+void __init kho_scratch_drop(void)
+{
+	while (kho_scratch_nr) {
+		struct kho_mem *mem = &kho_scratch[--kho_scratch_nr];
+
+		memblock_clear_kho_scratch(mem->addr, mem->len);
+	}
+}
+
+static u64 segment_bytes(const struct kimage *image)
+{
+	unsigned long i;
+	u64 sum = 0;
+
+	for (i = 0; i < image->nr_segments; i++)
+		sum += image->segment[i].memsz;
+	return sum;
+}
+
+/**
+ * kho_locate_mem_hole() - find room in scratch for a kexec segment
+ * @kbuf: the segment
+ * @func: tries one range of memory, and returns 1 if it was good
+ *
+ * Context: holds the kexec lock.
+ * Return: 1 if there was room, else 0.
+ */
+int kho_locate_mem_hole(struct kexec_buf *kbuf,
+			int (*func)(struct resource *, void *))
+{
+	u64 total = 0, need;
+	unsigned int i;
+
+	for (i = 0; i < kho_scratch_nr; i++)
+		total += kho_scratch[i].len;
+
+	need = segment_bytes(kbuf->image) + kbuf->memsz +
+	       early_room(PFN_PHYS((u64)get_num_physpages()));
+
+	for (i = 0; need <= total && i < kho_scratch_nr; i++) {
+		struct resource res = {
+			.start = kho_scratch[i].addr,
+			.end = kho_scratch[i].addr + kho_scratch[i].len - 1,
+		};
+
+		if (func(&res, kbuf) == 1)
+			return 1;
+	}
+
+	pr_err("image does not fit: its segments so far and the next kernel's early memory need %llu MiB, scratch has %llu; boot with a larger kho_scratch=\n",
+	       (need + SZ_1M - 1) >> 20, total >> 20);
+	return 0;
+}
+
+static void __init account_cma(const struct kho_mem *mem)
+{
+	unsigned long pfn = PHYS_PFN(mem->addr);
+	unsigned long end = pfn + PHYS_PFN(mem->len);
+
+	for (; pfn < end; pfn += pageblock_nr_pages) {
+		page_zone(pfn_to_page(pfn))->cma_pages += pageblock_nr_pages;
+		totalcma_pages += pageblock_nr_pages;
+	}
+}
+
+static int __init kho_scratch_init(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < kho_scratch_nr; i++)
+		account_cma(&kho_scratch[i]);
+	return 0;
+}
+core_initcall(kho_scratch_init);
