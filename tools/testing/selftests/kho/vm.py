@@ -28,7 +28,7 @@ def command(arch, scenario, kernel, initrd, disk, cmdline):
 
 def cmdline(arch, scenario):
     return (f"{ARCHES[arch]['console']} loglevel=7 panic=-1 kho_test={scenario.script} "
-            f"{scenario.cmdline}").strip()
+            f"kho_stages={scenario.stages} {scenario.cmdline}").strip()
 
 
 def run(arch, scenario, kernel, initrd, disk, out, on_line=lambda line: None):

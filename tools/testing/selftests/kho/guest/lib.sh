@@ -8,6 +8,7 @@ flavour=${release##*[-+]}
 
 log() { echo "kho-test: $*" >/dev/kmsg; }
 say() { log "# $*"; }
+show() { "$@" | while read -r line; do say "  $line"; done; }
 ok() { log "ok [$kho_stage] $*"; }
 not_ok() { log "not ok [$kho_stage] $*"; }
 skip() { log "skip [$kho_stage] $*"; }
@@ -23,7 +24,8 @@ check() {
 fails() { ! "$@"; }
 put() { echo "$1" >"$2"; }
 is() { [ "$(cat "$1")" = "$2" ] || { echo "$1 is: $(cat "$1")"; false; }; }
-logged() { dmesg | grep -v kho-test: | grep -Eq "$1" || { echo "not in the log: $1"; false; }; }
+# The command line and our own lines say anything: they do not count.
+logged() { dmesg | grep -Ev 'kho-test:|ommand line' | grep -Eq "$1" || { echo "not in the log: $1"; false; }; }
 forget_log() { dmesg -c >/dev/null; }
 load() { ko=$1; shift; insmod "/boot/$flavour/$ko.ko" "$@"; }
 

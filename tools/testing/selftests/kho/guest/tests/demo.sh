@@ -8,10 +8,10 @@ case $kho_stage in
 	check "the trace instance exists" [ -d $trace ]
 	echo "a line from $release" >$trace/trace_marker
 	echo 0 >$trace/tracing_on
-	tail -n 3 $trace/trace
+	show tail -n 3 $trace/trace
 	say "So does ramoops, with the console. The sample driver adds data of its own:"
 	check "the sample driver loads" load kho_sample
-	dmesg | grep kho_sample:
+	dmesg | show grep kho_sample:
 	say "Now the other kernel is loaded with plain kexec -s -l, and the handover activated."
 	check "kexec loads the alt kernel" kexec_load alt
 	activate
@@ -22,14 +22,14 @@ case $kho_stage in
 	say "I am the second kernel, $release. /sys/firmware/kho/status says: $(cat $FW/status)"
 	check_arrival alt
 	say "Trace events of the first kernel:"
-	tail -n 3 $trace/trace
+	show tail -n 3 $trace/trace
 	check "its trace is here" grep -q "a line from .*main" $trace/trace
 	say "The end of the first kernel's console, as ramoops kept it:"
-	tail -n 2 /sys/fs/pstore/console-ramoops-0
+	show tail -n 2 /sys/fs/pstore/console-ramoops-0
 	check "its console is here" grep -q "kho-test: .* kexec -e" /sys/fs/pstore/console-ramoops-0
 	say "The sample driver looks for its counter, string and pages:"
 	check "the sample driver loads" load kho_sample
-	dmesg | grep kho_sample:
+	dmesg | show grep kho_sample:
 	check "the sample's data is here, verified" logged "kho_sample: found .*verified"
 	check_healthy
 	;;
