@@ -22,7 +22,8 @@ case $kho_stage in
 	say "I am the second kernel, $release. /sys/firmware/kho/status says: $(cat $FW/status)"
 	check_arrival alt
 	say "Trace events of the first kernel:"
-	show tail -n 3 $trace/trace
+	echo 0 >$trace/tracing_on
+	show grep -B 2 "a line from" $trace/trace
 	check "its trace is here" grep -q "a line from .*main" $trace/trace
 	say "The end of the first kernel's console, as ramoops kept it:"
 	show tail -n 2 /sys/fs/pstore/console-ramoops-0
