@@ -56,10 +56,12 @@ def step(text):
 def run(cmd, log=None, **kw):
     """Run to the end; on failure show the last of what it said."""
     with log.open("w+") if log else tempfile.TemporaryFile("w+", errors="replace") as out:
-        code = subprocess.run([str(c) for c in cmd], stdout=out, stderr=subprocess.STDOUT, **kw).returncode
+        code = subprocess.run([str(c) for c in cmd], stdout=out, stderr=subprocess.STDOUT,
+                              **kw).returncode
         out.seek(0)
         text = out.read()
     if code:
         tail = "\n".join(text.splitlines()[-25:])
-        raise Failure(f"{' '.join(map(str, cmd))} failed:\n{tail}" + (f"\nfull log: {log}" if log else ""))
+        where = f"\nfull log: {log}" if log else ""
+        raise Failure(f"{' '.join(map(str, cmd))} failed:\n{tail}{where}")
     return text

@@ -32,7 +32,8 @@ def options(text):
 
 def exists(linux, option):
     pattern = rf"^\s*(menu)?config {option.removeprefix('CONFIG_')}$"
-    return subprocess.run(["git", "grep", "-qE", pattern, "--", "*Kconfig*"], cwd=linux).returncode == 0
+    found = subprocess.run(["git", "grep", "-qE", pattern, "--", "*Kconfig*"], cwd=linux)
+    return found.returncode == 0
 
 
 def check_config(linux, wanted, config):
@@ -41,7 +42,8 @@ def check_config(linux, wanted, config):
     unknown = [o for o in wrong if not exists(linux, o)]
     if unknown:
         step("the tree has no " + " ".join(unknown))
-    bad = [f"{o}={v} came out as {config.get(o, 'n')}" for o, v in wrong.items() if o not in unknown]
+    bad = [f"{o}={v} came out as {config.get(o, 'n')}"
+           for o, v in wrong.items() if o not in unknown]
     if bad:
         raise Failure("kernel config: " + "; ".join(bad))
 

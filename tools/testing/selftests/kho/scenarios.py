@@ -27,7 +27,8 @@ class Scenario:
 
 
 def dtc(source, target, data):
-    done = subprocess.run(["dtc", "-q", "-I", source, "-O", target], input=data, capture_output=True)
+    done = subprocess.run(["dtc", "-q", "-I", source, "-O", target], input=data,
+                          capture_output=True)
     return done.stdout if done.returncode == 0 else b""
 
 

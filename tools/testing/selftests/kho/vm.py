@@ -12,6 +12,7 @@ from common import ARCHES
 
 # Any of these on a console fails a scenario that did not announce it.
 SPLAT = re.compile(r"WARNING:|BUG:|Oops|Call Trace|KASAN|general protection|Kernel panic")
+OUTCOME = {"ok": "ok", "not ok": "failed", "skip": "skipped"}
 RESULT = re.compile(r"kho-test: (ok|not ok|skip) (.*)")
 
 
@@ -67,10 +68,11 @@ def verdicts(lines, scenario):
     found = []
     for line in lines:
         if m := RESULT.search(line):
-            found.append(("failed" if m[1] == "not ok" else "skipped" if m[1] == "skip" else "ok", m[2]))
+            found.append((OUTCOME[m[1]], m[2]))
     if scenario.kunit:
         found += kunit_cases(lines)
-    splats = [s for s in lines if SPLAT.search(s) and not re.search(scenario.expected or r"(?!)", s)]
+    expected = re.compile(scenario.expected or r"(?!)")
+    splats = [s for s in lines if SPLAT.search(s) and not expected.search(s)]
     if splats:
         found.append(("failed", "no splat in the console: " + splats[0].strip()))
     return found
@@ -81,5 +83,5 @@ def kunit_cases(lines):
     found = []
     for line in lines:
         if m := re.match(r"(?:\[[ .\d]+\] )?    (ok|not ok) \d+ (\S+)(.*# SKIP)?", line):
-            found.append(("skipped" if m[3] else "ok" if m[1] == "ok" else "failed", "kunit " + m[2]))
+            found.append(("skipped" if m[3] else OUTCOME[m[1]], "kunit " + m[2]))
     return found or [("failed", "KUnit ran a kho suite")]

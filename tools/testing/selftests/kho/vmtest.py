@@ -7,6 +7,7 @@ import argparse
 import os
 import subprocess
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def chosen(only):
 
 def total(results):
     """The last line of a test run, and its exit code."""
-    count = {r: sum(x == r for found in results for x, _ in found) for r in ("ok", "failed", "skipped")}
+    count = Counter(result for found in results for result, _ in found)
     skipped = f", {count['skipped']} skipped" if count["skipped"] else ""
     say(f"{count['ok']} passed, {count['failed']} failed{skipped}")
     return 1 if count["failed"] or not count["ok"] else 0
@@ -115,11 +116,13 @@ def demo(args):
     found = run_one(ready, scenario, narrate)
     out = ready["results"] / "demo"
     for dts in sorted(out.glob("incoming-*.dts")):
-        say(f"\nThe handover, as `dtc -I dtb -O dts {os.path.relpath(out)}/{dts.stem}.dtb` prints it:\n")
+        blob = os.path.relpath(dts.with_suffix(".dtb"))
+        say(f"\nThe handover, as `dtc -I dtb -O dts {blob}` prints it:\n")
         say(dts.read_text())
     bad = sum(result == "failed" for result, _ in found)
     say(f"The handover FAILED: {bad} checks" if bad else
-        f"The handover works: {len(found)} checks passed; the state of the first kernel is in the second.")
+        f"The handover works: {len(found)} checks passed, and the second kernel has the state "
+        "of the first.")
     return 1 if bad else 0
 
 

@@ -25,7 +25,11 @@ fails() { ! "$@"; }
 put() { echo "$1" >"$2"; }
 is() { [ "$(cat "$1")" = "$2" ] || { echo "$1 is: $(cat "$1")"; false; }; }
 # The command line and our own lines say anything: they do not count.
-logged() { dmesg | grep -Ev 'kho-test:|ommand line' | grep -Eq "$1" || { echo "not in the log: $1"; false; }; }
+logged() {
+	dmesg | grep -Ev 'kho-test:|ommand line' | grep -Eq "$1" && return
+	echo "not in the log: $1"
+	return 1
+}
 forget_log() { dmesg -c >/dev/null; }
 load() { ko=$1; shift; insmod "/boot/$flavour/$ko.ko" "$@"; }
 
@@ -35,7 +39,10 @@ next_cmdline() {
 	awk -v extra="kho_stage=$((kho_stage + 1)) $1" '{
 		n = split(extra, e, " ")
 		for (i = 1; i <= n; i++) { split(e[i], kv, "="); gone[kv[1]] = 1 }
-		for (i = 1; i <= NF; i++) { split($i, kv, "="); if (!(kv[1] in gone)) printf "%s ", $i }
+		for (i = 1; i <= NF; i++) {
+			split($i, kv, "=")
+			if (!(kv[1] in gone)) printf "%s ", $i
+		}
 		print extra
 	}' /proc/cmdline
 }
@@ -45,7 +52,8 @@ kexec_load() {
 	to=$1 extra=$2
 	shift; shift
 	[ $# -gt 0 ] || set -- -s -l
-	kexec "$@" "/boot/$to/image" --initrd=/boot/initramfs --command-line="$(next_cmdline "$extra")"
+	kexec "$@" "/boot/$to/image" --initrd=/boot/initramfs \
+		--command-line="$(next_cmdline "$extra")"
 }
 
 # kexec_to FLAVOUR "extra parameters": does not come back.
@@ -82,7 +90,8 @@ activate() {
 }
 # Memory that a dead or damaged allocator would not survive.
 check_healthy() {
-	check "memory can be used" sh -c 'dd if=/dev/zero of=/tmp/fill bs=1M count=100 2>/dev/null && rm /tmp/fill'
+	check "memory can be used" dd if=/dev/zero of=/tmp/fill bs=1M count=100
+	rm /tmp/fill
 }
 
 # For the prompt of `make shell`: kexec into FLAVOUR (this one, if not given).

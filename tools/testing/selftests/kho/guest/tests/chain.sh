@@ -7,7 +7,8 @@ forget_log
 check "the test module loads" load test_kho
 check "the sample driver loads" load kho_sample
 if [ "$kho_stage" != 0 ]; then
-	check "folios, ranges and vmalloc have their contents" logged "test_kho: restored .*contents match"
+	check "folios, ranges and vmalloc have their contents" \
+		logged "test_kho: restored .*contents match"
 	check "the sample's data is verified" logged "kho_sample: found .*verified"
 	check "nothing is left unclaimed" [ -z "$(ls $FW/unclaimed)" ]
 	check_healthy
@@ -16,5 +17,6 @@ case $kho_stage in
 0)	activate; kexec_to alt "kho_expect=alt kho_text=$text" ;;
 1)	activate; kexec_to main "kho_expect=main kho_text=$kho_text,$text" ;;
 2)	# Two in a row may coincide by chance; three in a row do not.
-	check "the kernels lay at different addresses" [ "$kho_text,$text" != "$text,$text,$text" ] ;;
+	check "the kernels lay at different addresses" \
+		[ "$kho_text,$text" != "$text,$text,$text" ] ;;
 esac

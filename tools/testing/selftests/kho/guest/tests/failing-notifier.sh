@@ -5,7 +5,8 @@ case $kho_stage in
 	check "the refusing module loads" load test_kho fail=1
 	check "activation fails" fails put 1 $KHO/active
 	check "active says 0" is $KHO/active 0
-	check "the log names the notifier" logged "[kK][hH][oO].*test_kho.*(failed|refused|error|-[0-9]+)"
+	check "the log names the notifier" \
+		logged "[kK][hH][oO].*test_kho.*(failed|refused|error|-[0-9]+)"
 	check "kexec loads alt" kexec_load alt
 	check "kexec -e fails" fails kexec -e
 	check "the disk still works" sh -c 'dd if=/dev/vda of=/dev/null bs=1M count=4 2>/dev/null'
