@@ -5,5 +5,6 @@ check "the test module loads" load test_kho
 check "kexec -c loads alt" kexec_load alt "" -c -l
 activate
 check "kexec -e is refused" fails kexec -e
+check "the log says why" logged "cannot carry the active handover"
 check "abort" put 0 $KHO/active
 check_healthy

@@ -15,7 +15,8 @@ case $kho_stage in
 	activate
 	kexec_to main "reserve_mem=4M:4096:trace reserve_mem=2M:4096:oops" ;;
 2)	check_arrival main
-	check "a changed size gives a line that names the region" logged "reserve_mem.*oops"
+	check "a changed size gives a line that names the region" \
+		logged "oops: .*handed over.*reserved anew"
 	check "and a fresh region" fails grep -q "console marker of stage 0" $console
 	check_healthy ;;
 esac
