@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# A notifier that refuses, or fills the FDT, stops the activation and the kexec; the machine goes on.
+# A notifier that refuses, or fills the FDT, stops the activation and the kexec;
+# the machine goes on.
 case $kho_stage in
 0)	check "the sample driver loads" load kho_sample
 	check "the refusing module loads" load test_kho fail=1
