@@ -36,6 +36,8 @@ u32 kho_crc(u32 crc, const void *p, size_t len)
  * kho_range() - one range of a property, in CPU byte order
  * @ranges: the property
  * @i:      index, less than @ranges->nr
+ *
+ * Return: the range.
  */
 struct kho_mem kho_range(const struct kho_ranges *ranges, unsigned int i)
 {
@@ -105,15 +107,93 @@ static u32 blob_crc(const void *fdt, const void *prop)
 }
 
 /**
- * kho_fdt_seal() - put the checksum into a finished blob
- * @fdt: the blob, with a u32 checksum property in its root
- *
- * Return: 0, or a libfdt error.
+ * struct strings - names of properties, as they are collected
+ * @tab: where they are put
+ * @len: bytes in there
+ * @max: room for them
  */
-int kho_fdt_seal(void *fdt)
+struct strings {
+	char *tab;
+	size_t len;
+	size_t max;
+};
+
+/* Offset of a name; like dtc, share the end of one that is there already */
+static int find_or_add(struct strings *new, const char *name)
+{
+	size_t len = strlen(name) + 1, i;
+
+	for (i = 0; i + len <= new->len; i++)
+		if (!memcmp(new->tab + i, name, len))
+			return i;
+
+	if (len > new->max - new->len)
+		return -FDT_ERR_NOSPACE;
+	memcpy(new->tab + new->len, name, len);
+	new->len += len;
+	return new->len - len;
+}
+
+static int rename_prop(void *fdt, int offset, struct strings *new)
+{
+	const struct fdt_property *prop;
+	int nameoff;
+
+	prop = fdt_get_property_by_offset(fdt, offset, NULL);
+	if (!prop)
+		return -FDT_ERR_BADSTRUCTURE;
+	nameoff = find_or_add(new, fdt_string(fdt, fdt32_ld(&prop->nameoff)));
+	if (nameoff < 0)
+		return nameoff;
+
+	fdt32_st((void *)&prop->nameoff, nameoff);
+	return 0;
+}
+
+/*
+ * Have the names of properties in the order in which dtc puts them, so that
+ * what it compiles from its own output is this very blob.
+ */
+static int sort_strings(void *fdt, size_t size)
+{
+	size_t start = fdt_off_dt_strings(fdt);
+	size_t end = start + fdt_size_dt_strings(fdt);
+	struct strings new = { .tab = fdt + end, .max = size - end };
+	int offset, next, err;
+	u32 tag;
+
+	for (offset = 0;; offset = next) {
+		tag = fdt_next_tag(fdt, offset, &next);
+		if (next < 0)
+			return next;
+		if (tag == FDT_END)
+			break;
+		err = tag == FDT_PROP ? rename_prop(fdt, offset, &new) : 0;
+		if (err)
+			return err;
+	}
+
+	memmove(fdt + start, new.tab, new.len);
+	fdt_set_size_dt_strings(fdt, new.len);
+	fdt_set_totalsize(fdt, start + new.len);
+	return 0;
+}
+
+/**
+ * kho_fdt_seal() - bring a finished blob into its final form
+ * @fdt:  the blob, with a u32 checksum property in its root
+ * @size: bytes that may be used at @fdt
+ *
+ * Return: 0, or a libfdt error; then the blob is of no use.
+ */
+int kho_fdt_seal(void *fdt, size_t size)
 {
 	const void *prop;
-	int len;
+	int len, err;
+
+	err = sort_strings(fdt, size);
+	if (err)
+		return err;
 
 	prop = fdt_getprop(fdt, 0, KHO_PROP_CRC, &len);
 	if (!prop)
@@ -299,10 +379,10 @@ static int read_root(const void *fdt, struct kho_root *root,
 	if (get_u32(fdt, KHO_PROP_TABLE_CRC, &root->table_crc))
 		return kho_bad(why, "no " KHO_PROP_TABLE_CRC);
 	if (kho_fdt_ranges(fdt, 0, KHO_PROP_TABLE, &root->table))
-		return kho_bad(why, "no " KHO_PROP_TABLE);
+		return kho_bad(why, "no valid " KHO_PROP_TABLE);
 	if (kho_fdt_ranges(fdt, 0, KHO_PROP_SCRATCH, &root->scratch) ||
 	    !root->scratch.nr || root->scratch.nr > KHO_MAX_SCRATCH)
-		return kho_bad(why, "no " KHO_PROP_SCRATCH);
+		return kho_bad(why, "no valid " KHO_PROP_SCRATCH);
 	return 0;
 }
 

@@ -88,7 +88,7 @@ u32 kho_crc(u32 crc, const void *p, size_t len);
 struct kho_mem kho_range(const struct kho_ranges *ranges, unsigned int i);
 int kho_fdt_ranges(const void *fdt, int node, const char *name,
 		   struct kho_ranges *ranges);
-int kho_fdt_seal(void *fdt);
+int kho_fdt_seal(void *fdt, size_t size);
 int kho_fdt_check(const void *fdt, size_t window, struct kho_root *root,
 		  struct kho_why *why);
 int kho_entry_check(const struct kho_entry *e, u64 min_addr,

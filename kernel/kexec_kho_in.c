@@ -58,7 +58,8 @@ struct listing {
 
 /**
  * struct kho_in - the incoming handover
- * @phys:     where the boot loader says that the FDT is, or 0
+ * @offered:  the boot loader speaks of a handover, which is not refused yet
+ * @phys:     where the FDT is
  * @window:   bytes there
  * @fdt:      the FDT of a handover that was accepted
  * @count:    kexecs since cold boot
@@ -73,6 +74,7 @@ struct listing {
  * @lock:     protects the bitmaps
  */
 static struct kho_in {
+	bool offered;
 	phys_addr_t phys;
 	u64 window;
 	const void *fdt;
@@ -104,7 +106,7 @@ EXPORT_SYMBOL_GPL(fdt_next_subnode);
 static void __init refuse(const struct kho_why *why)
 {
 	kho_scratch_drop();
-	kho_in.phys = 0;
+	kho_in.offered = false;
 	snprintf(status, sizeof(status), "refused: %s", why->text);
 	pr_err("handover refused: %s; nothing of it is kept\n", why->text);
 }
@@ -115,10 +117,11 @@ static void __init refuse(const struct kho_why *why)
 /**
  * kho_set_incoming() - note that the boot loader speaks of a handover
  * @fdt:    physical address of its FDT
- * @window: bytes that may be read there
+ * @window: bytes that may be read there; 0 if what it says makes no sense
  */
 void __init kho_set_incoming(phys_addr_t fdt, u64 window)
 {
+	kho_in.offered = true;
 	kho_in.phys = fdt;
 	kho_in.window = window;
 }
@@ -171,7 +174,7 @@ static int __init check_fdt_early(struct kho_why *why)
 		return why_not(why, "kho=on is not on the command line");
 	if (!PAGE_ALIGNED(window.addr) || !window.len ||
 	    window.len > KHO_FDT_MAX)
-		return why_not(why, "its FDT is said to be at %#llx+%#llx",
+		return why_not(why, "the boot loader points to %#llx+%#llx, which cannot be an FDT",
 			       window.addr, window.len);
 	err = check_range("its FDT", &window, why);
 	if (err)
@@ -200,7 +203,7 @@ bool __init kho_early_init(void)
 {
 	struct kho_why why;
 
-	if (!kho_in.phys)
+	if (!kho_in.offered)
 		return false;
 
 	if (check_fdt_early(&why)) {
@@ -222,7 +225,7 @@ static int __init check_parts(const struct kho_root *root, struct kho_why *why)
 
 		if (!PAGE_ALIGNED(part.addr) ||
 		    part.len % sizeof(struct kho_entry))
-			return why_not(why, "part of the memory table at %#llx+%#llx",
+			return why_not(why, "part %#llx+%#llx of the memory table is not aligned",
 				       part.addr, part.len);
 		err = check_range("memory table", &part, why);
 		if (err)
@@ -237,6 +240,12 @@ static int __init check_parts(const struct kho_root *root, struct kho_why *why)
 		return why_not(why, "the memory table's checksum is %#x, its contents give %#x",
 			       root->table_crc, crc);
 	return 0;
+}
+
+static int __init no_room(struct kho_why *why, size_t len)
+{
+	return why_not(why, "scratch has no room for %zu KiB more: boot the old kernel with a larger kho_scratch=",
+		       len >> 10);
 }
 
 static int __init read_entry(const struct kho_entry *e, struct extent *x,
@@ -269,8 +278,7 @@ static int __init read_table(const struct kho_root *root, struct kho_why *why)
 	kho_in.extent = memblock_alloc(array_size(kho_in.extents ?: 1,
 						  sizeof(*x)), SMP_CACHE_BYTES);
 	if (!kho_in.extent)
-		return why_not(why, "scratch has no room for %lu ranges",
-			       kho_in.extents);
+		return no_room(why, kho_in.extents * sizeof(*x));
 
 	for (x = kho_in.extent, i = 0; i < root->table.nr; i++) {
 		struct kho_mem part = kho_range(&root->table, i);
@@ -396,8 +404,7 @@ static int __init read_listings(const void *fdt, struct kho_why *why)
 	kho_in.listing = memblock_alloc(array_size(kho_in.listings ?: 1,
 						   sizeof(*l)), SMP_CACHE_BYTES);
 	if (!kho_in.listing)
-		return why_not(why, "scratch has no room for %lu ranges",
-			       kho_in.listings);
+		return no_room(why, kho_in.listings * sizeof(*l));
 
 	kho_in.listings = 0;
 	err = walk_listings(fdt, add_listing, why);
@@ -419,31 +426,27 @@ static int __init alloc_bitmaps(struct kho_why *why)
 
 	kho_in.taken = memblock_alloc(2 * len + 1, SMP_CACHE_BYTES);
 	if (!kho_in.taken)
-		return why_not(why, "scratch has no room for %zu bytes of bitmaps",
-			       2 * len);
+		return no_room(why, 2 * len);
 	kho_in.claimed = (void *)kho_in.taken + len;
 	return 0;
+}
+
+static void __init get_extent(unsigned long i, phys_addr_t *base,
+			      phys_addr_t *size)
+{
+	*base = kho_in.extent[i].mem.addr;
+	*size = kho_in.extent[i].mem.len;
 }
 
 /* The parts of the table are read no more, and free like any memory */
 static int __init reserve_all(struct kho_why *why)
 {
-	unsigned long i;
 	int err;
 
-	err = memblock_reserve(kho_in.phys, kho_in.window);
-	for (i = 0; !err && i < kho_in.extents; i++)
-		err = memblock_reserve(kho_in.extent[i].mem.addr,
-				       kho_in.extent[i].mem.len);
-	if (!err)
-		return 0;
-
-	while (i--)
-		memblock_phys_free(kho_in.extent[i].mem.addr,
-				   kho_in.extent[i].mem.len);
-	memblock_phys_free(kho_in.phys, kho_in.window);
-	return why_not(why, "memblock cannot reserve %lu ranges",
-		       kho_in.extents);
+	err = memblock_reserve_sorted(kho_in.extents, get_extent);
+	if (err)
+		return no_room(why, kho_in.extents * sizeof(struct memblock_region));
+	return 0;
 }
 
 /* Allocated from scratch by a handover that is refused in the end */
@@ -463,9 +466,17 @@ static void __init free_arrays(void)
 
 static int __init take_over(struct kho_why *why)
 {
+	struct kho_mem window = { .addr = kho_in.phys, .len = kho_in.window };
 	const void *fdt = phys_to_virt(kho_in.phys);
 	struct kho_root root;
 	int err;
+
+	/* First, so that nothing that is preserved can overlap it */
+	err = check_range("its FDT", &window, why);
+	if (err)
+		return err;
+	if (memblock_reserve(kho_in.phys, kho_in.window))
+		return why_not(why, "memblock cannot reserve its FDT");
 
 	err = kho_fdt_check(fdt, kho_in.window, &root, why) ?:
 	      check_parts(&root, why) ?:
@@ -473,8 +484,10 @@ static int __init take_over(struct kho_why *why)
 	      read_listings(fdt, why) ?:
 	      alloc_bitmaps(why) ?:
 	      reserve_all(why);
-	if (err)
+	if (err) {
+		memblock_phys_free(kho_in.phys, kho_in.window);
 		return err;
+	}
 
 	kho_in.fdt = fdt;
 	kho_in.count = root.count;
@@ -495,7 +508,7 @@ void __init kho_memory_init(void)
 {
 	struct kho_why why;
 
-	if (kho_in.phys && take_over(&why)) {
+	if (kho_in.offered && take_over(&why)) {
 		free_arrays();
 		refuse(&why);
 	}
@@ -507,6 +520,8 @@ void __init kho_memory_init(void)
 
 /**
  * is_kho_boot() - whether this kernel accepted a handover
+ *
+ * Return: true if so, from the end of setup_arch() on.
  */
 bool is_kho_boot(void)
 {
@@ -809,7 +824,7 @@ struct page *kho_restore_pages(phys_addr_t phys, unsigned long nr_pages)
 
 	guard(mutex)(&kho_in.lock);
 	x = find_extent(phys);
-	if (extent_left(x, phys) < mem.len || x->order) {
+	if (!nr_pages || PHYS_PFN(extent_left(x, phys)) < nr_pages || x->order) {
 		pr_err("cannot restore %lu pages at %pa: they were not preserved as pages\n",
 		       nr_pages, &phys);
 		return NULL;
@@ -1101,3 +1116,7 @@ static int __init kho_in_init(void)
 	       add_nodes(kobj);
 }
 subsys_initcall(kho_in_init);
+
+#if IS_ENABLED(CONFIG_KEXEC_HANDOVER_KUNIT_TEST)
+#include "kexec_kho_in_test.c"
+#endif

@@ -16,17 +16,20 @@ int kho_scratch_check(const struct kho_ranges *ranges, struct kho_why *why);
 void kho_scratch_adopt(const struct kho_ranges *ranges);
 void kho_scratch_drop(void);
 void kho_scratch_reserve(void);
+bool kho_scratch_fits(const struct kimage *image, unsigned long entries);
 
 /* kexec_kho_mem.c */
 /**
  * struct kho_table - an encoded memory table
  * @part:  its parts, in order; each starts on a page
  * @nr:    number of parts
+ * @entries: number of entries in all of them
  * @crc:   CRC-32 over all of them
  */
 struct kho_table {
 	struct kho_mem *part;
 	unsigned int nr;
+	unsigned long entries;
 	u32 crc;
 };
 

@@ -145,12 +145,11 @@ static int preserve(unsigned long pfn, unsigned long nr, unsigned int order)
 	return store_merged(&preserved, pfn, pfn + nr - 1, xa_mk_value(order));
 }
 
-static int unpreserve(unsigned long pfn, unsigned long nr, unsigned int order)
+static int unpreserve_locked(unsigned long pfn, unsigned long nr,
+			     unsigned int order)
 {
 	if (!nr || pfn + nr < pfn)
 		return -EINVAL;
-
-	guard(mutex)(&lock);
 	if (frozen)
 		return -EBUSY;
 	if (covering(&preserved, pfn, pfn + nr - 1) != xa_mk_value(order)) {
@@ -160,6 +159,12 @@ static int unpreserve(unsigned long pfn, unsigned long nr, unsigned int order)
 	}
 	clear(&preserved, pfn, pfn + nr - 1);
 	return 0;
+}
+
+static int unpreserve(unsigned long pfn, unsigned long nr, unsigned int order)
+{
+	guard(mutex)(&lock);
+	return unpreserve_locked(pfn, nr, order);
 }
 
 /**
@@ -177,8 +182,11 @@ int kho_preserve_folio(struct folio *folio)
 {
 	unsigned int order = folio_order(folio);
 
-	if (order > MAX_PAGE_ORDER)
+	if (order > MAX_PAGE_ORDER) {
+		pr_err("cannot preserve a folio of order %u: %d is the largest\n",
+		       order, MAX_PAGE_ORDER);
 		return -EINVAL;
+	}
 	return preserve(folio_pfn(folio), 1UL << order, order);
 }
 EXPORT_SYMBOL_GPL(kho_preserve_folio);
@@ -229,21 +237,27 @@ int kho_unpreserve_pages(struct page *page, unsigned long nr_pages)
 EXPORT_SYMBOL_GPL(kho_unpreserve_pages);
 
 /* Unpreserve the first @nr pages of an area and free the pages that list them */
-static void undo_vmalloc(__be64 first, unsigned int nr)
+static int undo_vmalloc(__be64 first, unsigned int nr)
 {
 	unsigned int i = 0;
+
+	guard(mutex)(&lock);
+	if (frozen)
+		return -EBUSY;
 
 	while (first) {
 		struct kho_vmalloc_page *list = phys_to_virt(be64_to_cpu(first));
 		unsigned int j;
 
 		for (j = 0; i < nr && j < ARRAY_SIZE(list->addr); i++, j++)
-			unpreserve(PHYS_PFN(be64_to_cpu(list->addr[j])), 1, 0);
+			unpreserve_locked(PHYS_PFN(be64_to_cpu(list->addr[j])),
+					  1, 0);
 
 		first = list->next;
-		unpreserve(PHYS_PFN(virt_to_phys(list)), 1, 0);
+		unpreserve_locked(PHYS_PFN(virt_to_phys(list)), 1, 0);
 		free_page((unsigned long)list);
 	}
+	return 0;
 }
 
 static struct kho_vmalloc_page *new_vmalloc_page(__be64 *link)
@@ -282,8 +296,11 @@ int kho_preserve_vmalloc(void *ptr, struct kho_vmalloc *kv)
 
 	if (!area || area->addr != ptr || !area->pages ||
 	    area->flags & (VM_IOREMAP | VM_DMA_COHERENT) ||
-	    !(area->flags & (VM_ALLOC | VM_MAP_PUT_PAGES)))
+	    !(area->flags & (VM_ALLOC | VM_MAP_PUT_PAGES))) {
+		pr_err("cannot preserve %p: it is not an area of vmalloc()\n",
+		       ptr);
 		return -EINVAL;
+	}
 
 	*kv = (struct kho_vmalloc){
 		.pages = cpu_to_be32(area->nr_pages),
@@ -311,11 +328,12 @@ EXPORT_SYMBOL_GPL(kho_preserve_vmalloc);
  * kho_unpreserve_vmalloc() - undo kho_preserve_vmalloc()
  * @kv: what that filled in
  *
- * Context: may sleep. Not while a handover is active.
+ * Context: may sleep.
+ * Return: 0; -EBUSY while a handover is active: the area must not be freed.
  */
-void kho_unpreserve_vmalloc(const struct kho_vmalloc *kv)
+int kho_unpreserve_vmalloc(const struct kho_vmalloc *kv)
 {
-	undo_vmalloc(kv->first, be32_to_cpu(kv->pages));
+	return undo_vmalloc(kv->first, be32_to_cpu(kv->pages));
 }
 EXPORT_SYMBOL_GPL(kho_unpreserve_vmalloc);
 
@@ -480,6 +498,7 @@ int kho_mem_freeze(struct kho_table *table)
 	err = alloc_table(table, nr * sizeof(struct kho_entry));
 	if (err)
 		return err;
+	table->entries = nr;
 
 	encode(table);
 	frozen = true;
@@ -501,6 +520,8 @@ void kho_mem_thaw(struct kho_table *table)
 
 /**
  * kho_mem_empty() - whether nothing at all is preserved
+ *
+ * Return: true if so.
  */
 bool kho_mem_empty(void)
 {

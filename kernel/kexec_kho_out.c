@@ -37,6 +37,7 @@
  * @table:   the memory table of an active handover
  * @active:  the FDT is finished and the set of preserved memory is frozen
  * @jumping: kexec is under way: what is active stays so
+ * @mem_err: why the last range of a mem property could not be preserved
  */
 static struct kho_out {
 	struct mutex lock;
@@ -46,6 +47,7 @@ static struct kho_out {
 	struct kho_table table;
 	bool active;
 	bool jumping;
+	int mem_err;
 } kho_out = {
 	.lock = __MUTEX_INITIALIZER(kho_out.lock),
 };
@@ -100,12 +102,19 @@ static int fdt_errno(int fdt_err)
 {
 	if (!fdt_err)
 		return 0;
+	if (fdt_err == -FDT_ERR_BADVALUE && kho_out.mem_err)
+		return kho_out.mem_err;
 	if (fdt_err != -FDT_ERR_NOSPACE) {
-		pr_err("the FDT is malformed: %s\n", fdt_strerror(fdt_err));
+		pr_err("the FDT could not be written: %s\n",
+		       fdt_strerror(fdt_err));
 		return -EINVAL;
 	}
-	pr_err("the FDT is full: write more than %zu, at most %d, to /sys/kernel/kho/fdt_max\n",
-	       kho_out.fdt_max, KHO_FDT_MAX);
+	if (kho_out.fdt_max < KHO_FDT_MAX)
+		pr_err("the FDT is full: kexec -u, and write more than %zu, at most %d, to /sys/kernel/kho/fdt_max\n",
+		       kho_out.fdt_max, KHO_FDT_MAX);
+	else
+		pr_err("the FDT is full, and at %d bytes /sys/kernel/kho/fdt_max is as large as can be\n",
+		       KHO_FDT_MAX);
 	return -ENOSPC;
 }
 
@@ -168,9 +177,15 @@ int kho_fdt_property_mem(void *fdt, const struct kho_mem *mem, unsigned int nr)
 	int err;
 
 	err = write_ranges(fdt, KHO_PROP_MEM, mem, nr);
-	for (i = 0; !err && i < nr; i++)
-		err = kho_mem_list(&mem[i]) ? -FDT_ERR_BADVALUE : 0;
-	return err;
+	if (err)
+		return err;
+
+	for (i = 0; i < nr; i++) {
+		kho_out.mem_err = kho_mem_list(&mem[i]);
+		if (kho_out.mem_err)
+			return -FDT_ERR_BADVALUE;
+	}
+	return 0;
 }
 EXPORT_SYMBOL_GPL(kho_fdt_property_mem);
 
@@ -219,8 +234,7 @@ static int end_fdt(void *fdt)
 	       fdt_finish(fdt) ?:
 	       fdt_open_into(fdt, fdt, kho_out.fdt_max) ?:
 	       set_root(fdt) ?:
-	       fdt_pack(fdt) ?:
-	       kho_fdt_seal(fdt);
+	       kho_fdt_seal(fdt, kho_out.fdt_max);
 }
 
 /* A notifier may have left a node open, or worse */
@@ -258,6 +272,7 @@ static int activate(void)
 	if (kho_out.active)
 		return 0;
 
+	kho_out.mem_err = 0;
 	err = fdt_errno(begin_fdt(kho_out.fdt));
 	if (err)
 		return err;
@@ -311,7 +326,7 @@ int register_kho_notifier(struct notifier_block *nb)
 {
 	guard(mutex)(&kho_out.lock);
 	if (kho_out.active) {
-		pr_err("%ps is too late for the active handover: abort that first\n",
+		pr_err("%ps is too late for the active handover: echo 0 > /sys/kernel/kho/active first\n",
 		       nb->notifier_call);
 		return -EBUSY;
 	}
@@ -380,6 +395,20 @@ unsigned int kho_scratch_areas(const struct kho_mem **areas)
 	return kho_scratch_nr;
 }
 
+static int activate_for(struct kimage *image)
+{
+	bool was_active = kho_out.active;
+	int err;
+
+	err = activate();
+	if (err || kho_scratch_fits(image, kho_out.table.entries))
+		return err;
+
+	if (!was_active)
+		deactivate();
+	return -ENOSPC;
+}
+
 /**
  * kho_before_kexec() - have the handover active before anything is shut down
  * @image: the image that is about to be executed
@@ -393,7 +422,7 @@ int kho_before_kexec(struct kimage *image)
 
 	guard(mutex)(&kho_out.lock);
 	if (image->kho) {
-		err = activate();
+		err = activate_for(image);
 	} else if (kho_out.active) {
 		pr_err("the image cannot carry the active handover: load it with kexec_file_load(2) (kexec -s), or echo 0 > /sys/kernel/kho/active\n");
 		err = -EBUSY;
@@ -560,3 +589,7 @@ static int __init kho_out_init(void)
 	return err;
 }
 core_initcall(kho_out_init);
+
+#if IS_ENABLED(CONFIG_KEXEC_HANDOVER_KUNIT_TEST)
+#include "kexec_kho_out_test.c"
+#endif

@@ -25,6 +25,9 @@
 
 /* No kernel may decompress itself to an address below */
 #define SCRATCH_MIN_ADDR	SZ_16M
+/* A multiple of the pageblocks of kernels with and without huge pages */
+#define SCRATCH_ALIGN \
+	max(CMA_MIN_ALIGNMENT_BYTES, PAGE_SIZE << MAX_PAGE_ORDER)
 #define SCRATCH_MAX_SIZE	SZ_2G
 
 struct kho_mem kho_scratch[KHO_MAX_SCRATCH];
@@ -77,6 +80,8 @@ static bool overlap(u64 a, u64 a_len, u64 b, u64 b_len)
  * kho_scratch_overlaps() - whether a range touches scratch
  * @addr: physical address
  * @len:  bytes
+ *
+ * Return: true if any byte of it is in scratch.
  */
 bool kho_scratch_overlaps(phys_addr_t addr, phys_addr_t len)
 {
@@ -92,6 +97,8 @@ bool kho_scratch_overlaps(phys_addr_t addr, phys_addr_t len)
  * kho_scratch_migratetype() - the migrate type that a pageblock starts with
  * @pfn: a page in it
  * @migratetype: what it would be without KHO
+ *
+ * Return: the migrate type.
  */
 int kho_scratch_migratetype(unsigned long pfn, int migratetype)
 {
@@ -134,14 +141,14 @@ static u64 __init default_size(void)
  */
 void __init kho_scratch_reserve(void)
 {
-	u64 size = ALIGN(scratch_size ?: default_size(), CMA_MIN_ALIGNMENT_BYTES);
+	u64 size = ALIGN(scratch_size ?: default_size(), SCRATCH_ALIGN);
 	phys_addr_t addr;
 
 	/* Devices and boot code of the next kernel want memory below 4G */
-	addr = memblock_phys_alloc_range(size, CMA_MIN_ALIGNMENT_BYTES,
+	addr = memblock_phys_alloc_range(size, SCRATCH_ALIGN,
 					 SCRATCH_MIN_ADDR, SZ_4G);
 	if (!addr)
-		addr = memblock_phys_alloc_range(size, CMA_MIN_ALIGNMENT_BYTES,
+		addr = memblock_phys_alloc_range(size, SCRATCH_ALIGN,
 						 SCRATCH_MIN_ADDR,
 						 MEMBLOCK_ALLOC_ACCESSIBLE);
 	if (!addr) {
@@ -211,7 +218,7 @@ int __init kho_scratch_check(const struct kho_ranges *ranges,
 		    mem.addr < prev.addr + prev.len ||
 		    !IS_ALIGNED(mem.addr | mem.len, CMA_MIN_ALIGNMENT_BYTES)) {
 			snprintf(why->text, sizeof(why->text),
-				 "scratch %#llx+%#llx is empty, out of order or not aligned to %#lx",
+				 "scratch %#llx+%#llx is empty, out of order or not whole pageblocks of %#lx bytes",
 				 mem.addr, mem.len, CMA_MIN_ALIGNMENT_BYTES);
 			return -EINVAL;
 		}
@@ -263,6 +270,16 @@ void __init kho_scratch_drop(void)
 	}
 }
 
+static u64 scratch_bytes(void)
+{
+	unsigned int i;
+	u64 sum = 0;
+
+	for (i = 0; i < kho_scratch_nr; i++)
+		sum += kho_scratch[i].len;
+	return sum;
+}
+
 static u64 segment_bytes(const struct kimage *image)
 {
 	unsigned long i;
@@ -284,11 +301,8 @@ static u64 segment_bytes(const struct kimage *image)
 int kho_locate_mem_hole(struct kexec_buf *kbuf,
 			int (*func)(struct resource *, void *))
 {
-	u64 total = 0, need;
+	u64 total = scratch_bytes(), need;
 	unsigned int i;
-
-	for (i = 0; i < kho_scratch_nr; i++)
-		total += kho_scratch[i].len;
 
 	need = segment_bytes(kbuf->image) + kbuf->memsz +
 	       early_room(PFN_PHYS((u64)get_num_physpages()));
@@ -303,9 +317,34 @@ int kho_locate_mem_hole(struct kexec_buf *kbuf,
 			return 1;
 	}
 
-	pr_err("image does not fit: its segments so far and the next kernel's early memory need %llu MiB, scratch has %llu; boot with a larger kho_scratch=\n",
-	       (need + SZ_1M - 1) >> 20, total >> 20);
+	pr_err("image does not fit: its segments up to one of %lu KiB, and the next kernel's early memory, need %llu KiB in scratch, which has %llu, in part occupied; boot with a larger kho_scratch=\n",
+	       kbuf->memsz >> 10, need >> 10, total >> 10);
 	return 0;
+}
+
+/**
+ * kho_scratch_fits() - whether the next kernel can read the memory table
+ * @image:   the image that is about to be executed
+ * @entries: entries in the memory table
+ *
+ * Its copy of the table, and the arrays that memblock doubles as it reserves
+ * what the table lists, come out of what the image leaves of scratch.
+ *
+ * Return: false, with a line in the log, if scratch is too small.
+ */
+bool kho_scratch_fits(const struct kimage *image, unsigned long entries)
+{
+	u64 need = segment_bytes(image) +
+		   early_room(PFN_PHYS((u64)get_num_physpages())) +
+		   (u64)entries * (sizeof(struct kho_entry) +
+				   4 * sizeof(struct memblock_region));
+
+	if (need <= scratch_bytes())
+		return true;
+
+	pr_err("%lu preserved ranges are too many: the image and the next kernel's early memory need %llu KiB in scratch, which has %llu; preserve larger ranges, or boot with a larger kho_scratch=\n",
+	       entries, need >> 10, scratch_bytes() >> 10);
+	return false;
 }
 
 static void __init account_cma(const struct kho_mem *mem)

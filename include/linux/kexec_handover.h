@@ -67,7 +67,7 @@ int kho_unpreserve_folio(struct folio *folio);
 int kho_preserve_pages(struct page *page, unsigned long nr_pages);
 int kho_unpreserve_pages(struct page *page, unsigned long nr_pages);
 int kho_preserve_vmalloc(void *ptr, struct kho_vmalloc *kv);
-void kho_unpreserve_vmalloc(const struct kho_vmalloc *kv);
+int kho_unpreserve_vmalloc(const struct kho_vmalloc *kv);
 
 /* Incoming: what the previous kernel left */
 bool is_kho_boot(void);
@@ -135,8 +135,9 @@ static inline int kho_preserve_vmalloc(void *ptr, struct kho_vmalloc *kv)
 	return -EOPNOTSUPP;
 }
 
-static inline void kho_unpreserve_vmalloc(const struct kho_vmalloc *kv)
+static inline int kho_unpreserve_vmalloc(const struct kho_vmalloc *kv)
 {
+	return -EOPNOTSUPP;
 }
 
 static inline bool is_kho_boot(void)

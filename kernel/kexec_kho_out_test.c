@@ -1,0 +1,847 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests of kexec_kho_out.c, which includes this file: real activations,
+ * with three more notifiers, of a handover that is never executed. Whatever
+ * goes wrong in between, nothing may remain of it.
+ */
+#include <kunit/test.h>
+#include <linux/ctype.h>
+#include <linux/vmalloc.h>
+
+#define TEST_ORDER	4
+
+struct out_test;
+
+/**
+ * struct probe - a notifier that notes when it is called
+ * @nb:   the notifier
+ * @ctx:  the test
+ * @tag:  letter that is noted for DUMP; its upper case, for ABORT. Also the
+ *	name of the node
+ * @dump: what it does in DUMP; write_probe() if NULL
+ * @mem:  what it lists
+ * @nr:   how many
+ * @on:   it is registered
+ */
+struct probe {
+	struct notifier_block nb;
+	struct out_test *ctx;
+	char tag[2];
+	int (*dump)(struct probe *p, void *fdt);
+	struct kho_mem mem[2];
+	unsigned int nr;
+	bool on;
+};
+
+/**
+ * struct out_test - what each test starts with
+ * @probe: c is registered last, but called first; then come a and b
+ * @page:  two to the TEST_ORDER pages
+ * @log:   the calls to probes
+ * @table: checksum of what was preserved before
+ */
+struct out_test {
+	struct probe probe[3];
+	struct page *page;
+	char log[32];
+	u32 table;
+};
+
+static int write_probe(struct probe *p, void *fdt)
+{
+	return kho_notify_result(fdt_begin_node(fdt, p->tag) ?:
+				 kho_fdt_property_mem(fdt, p->mem, p->nr) ?:
+				 fdt_end_node(fdt));
+}
+
+static int probe_notify(struct notifier_block *nb, unsigned long event,
+			void *fdt)
+{
+	struct probe *p = container_of(nb, struct probe, nb);
+	char *end = p->ctx->log + strlen(p->ctx->log);
+
+	if (end < p->ctx->log + sizeof(p->ctx->log) - 1)
+		*end = event == KEXEC_KHO_DUMP ? *p->tag : toupper(*p->tag);
+	if (event != KEXEC_KHO_DUMP)
+		return NOTIFY_DONE;
+	return p->dump ? p->dump(p, fdt) : write_probe(p, fdt);
+}
+
+/* The log since the last look */
+static const char *calls(struct out_test *t)
+{
+	static char log[sizeof(t->log)];
+
+	strscpy(log, t->log);
+	memset(t->log, 0, sizeof(t->log));
+	return log;
+}
+
+static int turn_on(void)
+{
+	guard(mutex)(&kho_out.lock);
+	return activate();
+}
+
+static void turn_off(void)
+{
+	guard(mutex)(&kho_out.lock);
+	deactivate();
+}
+
+/* All that is preserved now, in one number */
+static u32 table_crc(struct kunit *test)
+{
+	struct kho_table table;
+	u32 crc;
+
+	KUNIT_ASSERT_EQ(test, kho_mem_freeze(&table), 0);
+	crc = table.crc;
+	kho_mem_thaw(&table);
+	return crc;
+}
+
+static struct kho_mem page_mem(struct out_test *t, unsigned int first,
+			       unsigned int nr)
+{
+	return (struct kho_mem){
+		.addr = page_to_phys(t->page + first),
+		.len = nr * PAGE_SIZE,
+	};
+}
+
+/* As before: no handover, nothing more preserved than there was */
+static void expect_nothing(struct kunit *test)
+{
+	struct out_test *t = test->priv;
+
+	KUNIT_EXPECT_FALSE(test, kho_out.active);
+	KUNIT_EXPECT_NULL(test, memchr_inv(kho_out.fdt, 0, kho_out.fdt_max));
+	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
+}
+
+/* Not frozen, and the pages are not preserved: both work, and undo each other */
+static void expect_thawed(struct kunit *test)
+{
+	struct out_test *t = test->priv;
+
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(t->page, 1 << TEST_ORDER), 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page, 1 << TEST_ORDER), 0);
+}
+
+static int out_init(struct kunit *test)
+{
+	struct out_test *t;
+	unsigned int i;
+
+	if (!kho_is_enabled())
+		kunit_skip(test, "needs kho=on");
+	if (kho_out.active)
+		kunit_skip(test, "a handover is active");
+
+	t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	t->page = alloc_pages(GFP_KERNEL, TEST_ORDER);
+	KUNIT_ASSERT_NOT_NULL(test, t->page);
+	split_page(t->page, TEST_ORDER);
+	t->table = table_crc(test);
+	test->priv = t;
+
+	for (i = 0; i < ARRAY_SIZE(t->probe); i++) {
+		struct probe *p = &t->probe[i];
+
+		p->nb.notifier_call = probe_notify;
+		p->nb.priority = i == 2;
+		p->ctx = t;
+		*p->tag = 'a' + i;
+		p->mem[0] = page_mem(t, 4 * i, 2);
+		p->nr = 1;
+		p->on = !register_kho_notifier(&p->nb);
+		KUNIT_EXPECT_TRUE(test, p->on);
+	}
+	return 0;
+}
+
+static void out_exit(struct kunit *test)
+{
+	struct out_test *t = test->priv;
+	unsigned int i;
+
+	if (!t)
+		return;
+
+	kho_out.jumping = false;
+	turn_off();
+	for (i = 0; i < ARRAY_SIZE(t->probe); i++)
+		if (t->probe[i].on)
+			unregister_kho_notifier(&t->probe[i].nb);
+
+	/* Pages that are preserved still must not be used by others */
+	if (table_crc(test) != t->table) {
+		KUNIT_FAIL(test, "pages remain preserved");
+		return;
+	}
+	for (i = 0; i < 1 << TEST_ORDER; i++)
+		__free_page(t->page + i);
+}
+
+/* Reading what was written */
+
+static void check_blob(struct kunit *test, struct kho_root *root)
+{
+	struct kho_why why = { };
+	unsigned int i;
+	u32 crc = 0;
+
+	KUNIT_ASSERT_EQ_MSG(test, 0,
+			    kho_fdt_check(kho_out.fdt, kho_out.fdt_max, root,
+					  &why), "%s", why.text);
+	for (i = 0; i < root->table.nr; i++) {
+		struct kho_mem part = kho_range(&root->table, i);
+
+		crc = kho_crc(crc, phys_to_virt(part.addr), part.len);
+	}
+	KUNIT_EXPECT_EQ(test, crc, root->table_crc);
+}
+
+/**
+ * struct sought - an entry that shall be in the table
+ * @mem:   a range
+ * @shift: log2 of the bytes in each of its folios
+ */
+struct sought {
+	struct kho_mem mem;
+	u32 shift;
+};
+
+/* Entries of a table with all of a range, and of its folio size */
+static unsigned int find_entries(struct kunit *test, const struct kho_mem *part,
+				 unsigned int nr, const struct sought *s)
+{
+	unsigned int found = 0;
+	struct kho_why why = { };
+	u64 end = 0;
+
+	for (; nr; nr--, part++) {
+		const struct kho_entry *e = phys_to_virt(part->addr);
+		const struct kho_entry *last = (void *)e + part->len;
+
+		for (; e < last; e++) {
+			u64 addr = be64_to_cpu(e->addr);
+
+			KUNIT_EXPECT_EQ_MSG(test, 0,
+					    kho_entry_check(e, end, PAGE_SHIFT,
+							    &why),
+					    "%s", why.text);
+			end = addr + be64_to_cpu(e->len);
+			found += addr <= s->mem.addr &&
+				 end >= s->mem.addr + s->mem.len &&
+				 be32_to_cpu(e->shift) == s->shift;
+		}
+	}
+	return found;
+}
+
+static unsigned int preserved_now(struct kunit *test, struct kho_mem mem,
+				  unsigned int order)
+{
+	struct sought s = { .mem = mem, .shift = PAGE_SHIFT + order };
+	struct kho_table table;
+	unsigned int found;
+
+	KUNIT_ASSERT_EQ(test, kho_mem_freeze(&table), 0);
+	found = find_entries(test, table.part, table.nr, &s);
+	kho_mem_thaw(&table);
+	return found;
+}
+
+static void blob_test(struct kunit *test)
+{
+	struct out_test *t = test->priv;
+	struct kho_root root;
+	struct kho_mem mem;
+	unsigned int i;
+
+	t->probe[1].mem[1] = page_mem(t, 12, 4);
+	t->probe[1].nr = 2;
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	KUNIT_EXPECT_TRUE(test, kho_out.active);
+	KUNIT_EXPECT_STREQ(test, calls(t), "cab");
+	check_blob(test, &root);
+
+	KUNIT_EXPECT_STREQ(test, root.release, init_utsname()->release);
+	KUNIT_EXPECT_EQ(test, root.count, kho_in_count() + 1);
+	KUNIT_EXPECT_EQ(test, root.table_crc, kho_out.table.crc);
+	KUNIT_ASSERT_EQ(test, root.scratch.nr, kho_scratch_nr);
+	for (i = 0; i < root.scratch.nr; i++) {
+		mem = kho_range(&root.scratch, i);
+		KUNIT_EXPECT_EQ(test, mem.addr, kho_scratch[i].addr);
+		KUNIT_EXPECT_EQ(test, mem.len, kho_scratch[i].len);
+	}
+
+	/* Already active: nobody is asked again */
+	KUNIT_EXPECT_EQ(test, turn_on(), 0);
+	KUNIT_EXPECT_STREQ(test, calls(t), "");
+
+	turn_off();
+	KUNIT_EXPECT_STREQ(test, calls(t), "CAB");
+	expect_nothing(test);
+	turn_off();
+	KUNIT_EXPECT_STREQ(test, calls(t), "");
+}
+
+/* Each range is in its node, and in the memory table */
+static void mem_test(struct kunit *test)
+{
+	struct out_test *t = test->priv;
+	struct kho_ranges ranges;
+	struct sought s = { .shift = PAGE_SHIFT };
+	unsigned int i, j;
+	int node;
+
+	t->probe[1].mem[1] = page_mem(t, 12, 4);
+	t->probe[1].nr = 2;
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+
+	for (i = 0; i < ARRAY_SIZE(t->probe); i++) {
+		struct probe *p = &t->probe[i];
+
+		node = fdt_subnode_offset(kho_out.fdt, 0, p->tag);
+		KUNIT_ASSERT_EQ(test, 0,
+				kho_fdt_ranges(kho_out.fdt, node, KHO_PROP_MEM,
+					       &ranges));
+		KUNIT_ASSERT_EQ(test, ranges.nr, p->nr);
+		for (j = 0; j < p->nr; j++) {
+			s.mem = kho_range(&ranges, j);
+			KUNIT_EXPECT_EQ(test, s.mem.addr, p->mem[j].addr);
+			KUNIT_EXPECT_EQ(test, s.mem.len, p->mem[j].len);
+			KUNIT_EXPECT_EQ(test, 1,
+					find_entries(test, kho_out.table.part,
+						     kho_out.table.nr, &s));
+		}
+	}
+
+	s.mem = page_mem(t, 2, 1);
+	KUNIT_EXPECT_EQ(test, 0, find_entries(test, kho_out.table.part,
+					      kho_out.table.nr, &s));
+}
+
+/* But for where the table happens to be */
+static void *copy_blob(struct kunit *test)
+{
+	size_t size = fdt_totalsize(kho_out.fdt);
+	void *copy = kunit_kmalloc(test, size, GFP_KERNEL);
+	int len;
+
+	KUNIT_ASSERT_NOT_NULL(test, copy);
+	memcpy(copy, kho_out.fdt, size);
+	memset((void *)fdt_getprop(copy, 0, KHO_PROP_TABLE, &len), 0, len);
+	memset((void *)fdt_getprop(copy, 0, KHO_PROP_CRC, &len), 0, len);
+	return copy;
+}
+
+static void again_test(struct kunit *test)
+{
+	size_t size;
+	void *blob;
+
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	size = fdt_totalsize(kho_out.fdt);
+	blob = copy_blob(test);
+	turn_off();
+	expect_nothing(test);
+
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	KUNIT_ASSERT_EQ(test, fdt_totalsize(kho_out.fdt), size);
+	KUNIT_EXPECT_MEMEQ(test, copy_blob(test), blob, size);
+}
+
+/* Refusals: what the second probe does in DUMP */
+
+static int dump_refuse(struct probe *p, void *fdt)
+{
+	write_probe(p, fdt);
+	return notifier_from_errno(-EPERM);
+}
+
+static int dump_stop(struct probe *p, void *fdt)
+{
+	return NOTIFY_STOP;
+}
+
+static int dump_fill(struct probe *p, void *fdt)
+{
+	int err = fdt_begin_node(fdt, p->tag);
+
+	while (!err)
+		err = fdt_property(fdt, "x", p, 16);
+	return kho_notify_result(err);
+}
+
+/* Leaves room for the tags to come, but not for the root's properties */
+static int dump_nearly_fill(struct probe *p, void *fdt)
+{
+	size_t left;
+	void *rest;
+	int err;
+
+	err = fdt_begin_node(fdt, p->tag);
+	left = fdt_totalsize(fdt) - fdt_off_dt_struct(fdt) -
+	       fdt_size_dt_struct(fdt) - fdt_size_dt_strings(fdt);
+	left -= sizeof(struct fdt_property) + sizeof("x") + 16;
+	return kho_notify_result(err ?:
+				 fdt_property_placeholder(fdt, "x",
+							  ALIGN_DOWN(left, 4),
+							  &rest) ?:
+				 fdt_end_node(fdt));
+}
+
+static int dump_many_ranges(struct probe *p, void *fdt)
+{
+	return kho_notify_result(fdt_begin_node(fdt, p->tag) ?:
+				 kho_fdt_property_mem(fdt, p->mem, UINT_MAX));
+}
+
+static int dump_open(struct probe *p, void *fdt)
+{
+	return kho_notify_result(fdt_begin_node(fdt, p->tag));
+}
+
+static int dump_close(struct probe *p, void *fdt)
+{
+	return kho_notify_result(fdt_end_node(fdt));
+}
+
+static int dump_same_name(struct probe *p, void *fdt)
+{
+	return kho_notify_result(fdt_begin_node(fdt, "a") ?:
+				 fdt_end_node(fdt));
+}
+
+static int dump_no_name(struct probe *p, void *fdt)
+{
+	return kho_notify_result(fdt_begin_node(fdt, "") ?: fdt_end_node(fdt));
+}
+
+/* The first of the pages is preserved for itself */
+static int dump_half_preserved(struct probe *p, void *fdt)
+{
+	int ret;
+
+	kho_preserve_pages(p->ctx->page + 4, 1);
+	ret = write_probe(p, fdt);
+	kho_unpreserve_pages(p->ctx->page + 4, 1);
+	return ret;
+}
+
+/**
+ * struct refusal - what must make an activation fail
+ * @desc: what is wrong
+ * @dump: what the second probe does
+ * @err:  the error that the operator gets
+ * @log:  who is called
+ */
+struct refusal {
+	const char *desc;
+	int (*dump)(struct probe *p, void *fdt);
+	int err;
+	const char *log;
+};
+
+static const struct refusal refusals[] = {
+	{ "refuses", dump_refuse, -EPERM, "cabCA" },
+	{ "stops", dump_stop, -ECANCELED, "cabCA" },
+	{ "fills the FDT", dump_fill, -ENOSPC, "cabCA" },
+	{ "nearly fills the FDT", dump_nearly_fill, -ENOSPC, "cabCAB" },
+	{ "lists too many ranges", dump_many_ranges, -ENOSPC, "cabCA" },
+	{ "leaves a node open", dump_open, -EINVAL, "cabCAB" },
+	{ "closes the root node", dump_close, -EINVAL, "cabCAB" },
+	{ "takes another's name", dump_same_name, -EINVAL, "cabCAB" },
+	{ "has no name", dump_no_name, -EINVAL, "cabCAB" },
+	{ "lists what is preserved in part", dump_half_preserved, -EEXIST,
+	  "cabCA" },
+};
+
+KUNIT_ARRAY_PARAM_DESC(refusal, refusals, desc);
+
+/* It fails, nothing remains, and it works once what is wrong is gone */
+static void expect_refusal(struct kunit *test, int err, const char *log)
+{
+	struct out_test *t = test->priv;
+	struct kho_root root;
+
+	KUNIT_EXPECT_EQ(test, turn_on(), err);
+	KUNIT_EXPECT_STREQ(test, calls(t), log);
+	expect_nothing(test);
+	expect_thawed(test);
+
+	t->probe[1].dump = NULL;
+	t->probe[1].mem[0] = page_mem(t, 4, 2);
+	t->probe[1].nr = 1;
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	KUNIT_EXPECT_STREQ(test, calls(t), "cab");
+	check_blob(test, &root);
+	turn_off();
+	expect_nothing(test);
+}
+
+static void refusal_test(struct kunit *test)
+{
+	const struct refusal *r = test->param_value;
+	struct out_test *t = test->priv;
+
+	t->probe[1].dump = r->dump;
+	expect_refusal(test, r->err, r->log);
+}
+
+/**
+ * struct bad_mem - a range that must not be listed
+ * @desc:  what is wrong
+ * @page:  index of its first page, if it is near our pages
+ * @len:   bytes
+ * @addr:  bytes to add to the address
+ * @where: the address it is relative to, if not our pages
+ * @err:   the error that the operator gets, if not -EINVAL
+ */
+struct bad_mem {
+	const char *desc;
+	unsigned int page;
+	u64 len;
+	u64 addr;
+	enum { OURS, SCRATCH, BEYOND } where;
+	int err;
+};
+
+static const struct bad_mem bad_mems[] = {
+	{ "listed by another", 0, 2 * PAGE_SIZE, .err = -EEXIST },
+	{ "part listed by another", 1, 2 * PAGE_SIZE, .err = -EEXIST },
+	{ "with another's inside", 7, 4 * PAGE_SIZE, .err = -EEXIST },
+	{ "listed before", 4, 2 * PAGE_SIZE, .err = -EEXIST },
+	{ "part listed before", 3, 2 * PAGE_SIZE, .err = -EEXIST },
+	{ "empty", 6, 0 },
+	{ "unaligned address", 6, PAGE_SIZE, .addr = 8 },
+	{ "unaligned length", 6, PAGE_SIZE - 8 },
+	{ "wrapping", 6, -PAGE_SIZE },
+	{ "scratch", 0, PAGE_SIZE, .where = SCRATCH },
+	{ "up to scratch", 0, 2 * PAGE_SIZE, .addr = -PAGE_SIZE,
+	  .where = SCRATCH },
+	{ "beyond RAM", 0, PAGE_SIZE, .where = BEYOND },
+	{ "to beyond RAM", 0, 2 * PAGE_SIZE, .addr = -PAGE_SIZE,
+	  .where = BEYOND },
+	{ "beyond any RAM", 0, PAGE_SIZE, .addr = 1ULL << 50,
+	  .where = BEYOND },
+};
+
+KUNIT_ARRAY_PARAM_DESC(bad_mem, bad_mems, desc);
+
+static void bad_mem_test(struct kunit *test)
+{
+	const struct bad_mem *bad = test->param_value;
+	struct out_test *t = test->priv;
+	struct probe *p = &t->probe[1];
+
+	p->mem[1].addr = page_to_phys(t->page + bad->page);
+	if (bad->where == SCRATCH)
+		p->mem[1].addr = kho_scratch[0].addr;
+	if (bad->where == BEYOND)
+		p->mem[1].addr = PFN_PHYS((u64)max_pfn);
+	p->mem[1].addr += bad->addr;
+	p->mem[1].len = bad->len;
+	p->nr = 2;
+	/* The good one is listed first, and must be forgotten with it */
+	expect_refusal(test, bad->err ?: -EINVAL, "cabCA");
+}
+
+/* The limit that the log names is the one that helps */
+static void fdt_max_test(struct kunit *test)
+{
+	struct out_test *t = test->priv;
+	size_t size = kho_out.fdt_max;
+	struct kho_root root;
+
+	KUNIT_ASSERT_EQ(test, resize_window(PAGE_SIZE), 0);
+	t->probe[1].dump = dump_fill;
+	KUNIT_EXPECT_EQ(test, turn_on(), -ENOSPC);
+	expect_nothing(test);
+
+	KUNIT_ASSERT_EQ(test, resize_window(size), 0);
+	KUNIT_EXPECT_EQ(test, kho_out.fdt_max, size);
+	t->probe[1].dump = NULL;
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	check_blob(test, &root);
+	KUNIT_EXPECT_EQ(test, resize_window(PAGE_SIZE), -EBUSY);
+	KUNIT_EXPECT_EQ(test, kho_out.fdt_max, size);
+	check_blob(test, &root);
+}
+
+static void frozen_test(struct kunit *test)
+{
+	struct out_test *t = test->priv;
+	struct kho_mem mem = page_mem(t, 12, 2);
+
+	KUNIT_ASSERT_EQ(test, kho_preserve_pages(t->page + 12, 2), 0);
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(t->page + 14, 1), -EBUSY);
+	KUNIT_EXPECT_EQ(test, kho_preserve_folio(page_folio(t->page + 14)),
+			-EBUSY);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page + 12, 2), -EBUSY);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(page_folio(t->page + 12)),
+			-EBUSY);
+	turn_off();
+
+	/* What was preserved before outlives the abort */
+	KUNIT_EXPECT_EQ(test, preserved_now(test, mem, 0), 1);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page + 12, 2), 0);
+	expect_nothing(test);
+	expect_thawed(test);
+}
+
+static void register_test(struct kunit *test)
+{
+	struct out_test *t = test->priv;
+	struct probe *a = &t->probe[0];
+
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	calls(t);
+
+	/* Leaving aborts: the blob has the state of the one that leaves */
+	KUNIT_EXPECT_EQ(test, unregister_kho_notifier(&a->nb), 0);
+	a->on = false;
+	KUNIT_EXPECT_STREQ(test, calls(t), "CAB");
+	expect_nothing(test);
+	KUNIT_EXPECT_EQ(test, unregister_kho_notifier(&a->nb), -ENOENT);
+
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	KUNIT_EXPECT_STREQ(test, calls(t), "cb");
+	KUNIT_EXPECT_EQ(test, register_kho_notifier(&a->nb), -EBUSY);
+	KUNIT_EXPECT_TRUE(test, kho_out.active);
+	turn_off();
+	KUNIT_EXPECT_STREQ(test, calls(t), "CB");
+
+	a->on = !register_kho_notifier(&a->nb);
+	KUNIT_EXPECT_TRUE(test, a->on);
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	KUNIT_EXPECT_STREQ(test, calls(t), "cba");
+}
+
+/* With an image that leaves no room for anything else in scratch */
+static void expect_no_room(struct kunit *test, struct kimage *image)
+{
+	struct out_test *t = test->priv;
+
+	image->nr_segments = 1;
+	image->segment[0].memsz = kho_scratch[0].len * KHO_MAX_SCRATCH;
+
+	/* An activation of the operator's stays */
+	KUNIT_EXPECT_EQ(test, kho_before_kexec(image), -ENOSPC);
+	KUNIT_EXPECT_TRUE(test, kho_out.active);
+	KUNIT_EXPECT_FALSE(test, kho_out.jumping);
+	KUNIT_EXPECT_STREQ(test, calls(t), "");
+
+	turn_off();
+	calls(t);
+	KUNIT_EXPECT_EQ(test, kho_before_kexec(image), -ENOSPC);
+	KUNIT_EXPECT_STREQ(test, calls(t), "cabCAB");
+	KUNIT_EXPECT_FALSE(test, kho_out.jumping);
+	expect_nothing(test);
+
+	image->nr_segments = 0;
+}
+
+/* What kexec asks before it shuts anything down */
+static void kexec_test(struct kunit *test)
+{
+	struct kimage *image = kunit_kzalloc(test, sizeof(*image), GFP_KERNEL);
+	struct out_test *t = test->priv;
+	struct kho_mem window;
+
+	KUNIT_ASSERT_NOT_NULL(test, image);
+	KUNIT_EXPECT_FALSE(test, kho_image_window(image, &window));
+
+	/* Without a handover there is nothing in the way of kexec */
+	KUNIT_EXPECT_EQ(test, kho_before_kexec(image), 0);
+	KUNIT_EXPECT_STREQ(test, calls(t), "");
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	KUNIT_EXPECT_EQ(test, kho_before_kexec(image), -EBUSY);
+	KUNIT_EXPECT_FALSE(test, kho_out.jumping);
+	turn_off();
+	calls(t);
+
+	kho_image_init(image);
+	KUNIT_EXPECT_TRUE(test, image->kho);
+	KUNIT_ASSERT_TRUE(test, kho_image_window(image, &window));
+	KUNIT_EXPECT_EQ(test, window.addr, virt_to_phys(kho_out.fdt));
+	KUNIT_EXPECT_EQ(test, window.len, kho_out.fdt_max);
+
+	t->probe[1].dump = dump_refuse;
+	KUNIT_EXPECT_EQ(test, kho_before_kexec(image), -EPERM);
+	KUNIT_EXPECT_STREQ(test, calls(t), "cabCA");
+	KUNIT_EXPECT_FALSE(test, kho_out.jumping);
+	expect_nothing(test);
+
+	t->probe[1].dump = NULL;
+	KUNIT_EXPECT_EQ(test, kho_before_kexec(image), 0);
+	KUNIT_EXPECT_STREQ(test, calls(t), "cab");
+	KUNIT_EXPECT_TRUE(test, kho_out.active);
+
+	kho_out.jumping = false;
+	expect_no_room(test, image);
+	KUNIT_EXPECT_EQ(test, kho_before_kexec(image), 0);
+
+	/* Too late for anybody to change it */
+	KUNIT_EXPECT_EQ(test, active_store(NULL, &active_attr, "0", 1), -EBUSY);
+	KUNIT_EXPECT_TRUE(test, kho_out.active);
+}
+
+/* The files in /sys/kernel/kho */
+static void active_test(struct kunit *test)
+{
+	struct out_test *t = test->priv;
+
+	KUNIT_EXPECT_EQ(test, active_store(NULL, &active_attr, "x", 1), -EINVAL);
+	KUNIT_EXPECT_STREQ(test, calls(t), "");
+	KUNIT_EXPECT_EQ(test, active_store(NULL, &active_attr, "1", 1), 1);
+	KUNIT_EXPECT_TRUE(test, kho_out.active);
+	KUNIT_EXPECT_EQ(test, active_store(NULL, &active_attr, "0", 1), 1);
+	expect_nothing(test);
+	KUNIT_EXPECT_STREQ(test, calls(t), "cabCAB");
+
+	t->probe[1].dump = dump_refuse;
+	KUNIT_EXPECT_EQ(test, active_store(NULL, &active_attr, "1", 1), -EPERM);
+	expect_nothing(test);
+}
+
+/* Ranges become one and come apart, and the table shows it */
+static void merge_test(struct kunit *test)
+{
+	struct out_test *t = test->priv;
+	struct page *page = t->page;
+
+	KUNIT_ASSERT_EQ(test, kho_preserve_pages(page, 4), 0);
+	KUNIT_ASSERT_EQ(test, kho_preserve_pages(page + 8, 4), 0);
+	KUNIT_EXPECT_EQ(test, preserved_now(test, page_mem(t, 0, 12), 0), 0);
+	KUNIT_ASSERT_EQ(test, kho_preserve_pages(page + 4, 4), 0);
+	KUNIT_EXPECT_EQ(test, preserved_now(test, page_mem(t, 0, 12), 0), 1);
+
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page, 12), -EEXIST);
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page + 11, 2), -EEXIST);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page, 13), -ENOENT);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 12, 1), -ENOENT);
+
+	KUNIT_ASSERT_EQ(test, kho_unpreserve_pages(page + 5, 1), 0);
+	KUNIT_EXPECT_EQ(test, preserved_now(test, page_mem(t, 0, 5), 0), 1);
+	KUNIT_EXPECT_EQ(test, preserved_now(test, page_mem(t, 5, 1), 0), 0);
+	KUNIT_EXPECT_EQ(test, preserved_now(test, page_mem(t, 6, 6), 0), 1);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page, 12), -ENOENT);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page, 5), 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 6, 6), 0);
+	expect_nothing(test);
+}
+
+/* A folio stays one of its order, whatever is next to it */
+static void folio_test(struct kunit *test)
+{
+	struct folio *folio = folio_alloc(GFP_KERNEL, 3);
+	struct out_test *t = test->priv;
+	struct kho_mem mem;
+
+	KUNIT_ASSERT_NOT_NULL(test, folio);
+	mem.addr = PFN_PHYS((u64)folio_pfn(folio));
+	mem.len = folio_size(folio);
+
+	KUNIT_EXPECT_EQ(test, kho_preserve_folio(folio), 0);
+	KUNIT_EXPECT_EQ(test, preserved_now(test, mem, 3), 1);
+	KUNIT_EXPECT_EQ(test, preserved_now(test, mem, 0), 0);
+	KUNIT_EXPECT_EQ(test, kho_preserve_folio(folio), -EEXIST);
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(folio_page(folio, 7), 1),
+			-EEXIST);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(folio_page(folio, 0), 8),
+			-ENOENT);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(folio), 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(folio), -ENOENT);
+	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
+	folio_put(folio);
+}
+
+/* A node may list what is preserved anyway, all of it */
+static void list_preserved_test(struct kunit *test)
+{
+	struct out_test *t = test->priv;
+
+	KUNIT_ASSERT_EQ(test, kho_preserve_pages(t->page + 3, 5), 0);
+	KUNIT_EXPECT_EQ(test, turn_on(), 0);
+	turn_off();
+	KUNIT_EXPECT_EQ(test, preserved_now(test, page_mem(t, 3, 5), 0), 1);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page + 3, 5), 0);
+	expect_nothing(test);
+}
+
+static void vmalloc_test(struct kunit *test)
+{
+	struct out_test *t = test->priv;
+	const struct kho_vmalloc_page *list;
+	struct kho_vmalloc kv;
+	struct kho_mem mem = { .len = PAGE_SIZE };
+	void *p = vmalloc(3 * PAGE_SIZE);
+	struct page *page;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_EQ(test, kho_preserve_vmalloc(p + PAGE_SIZE, &kv), -EINVAL);
+	KUNIT_EXPECT_EQ(test, kho_preserve_vmalloc(t, &kv), -EINVAL);
+	KUNIT_ASSERT_EQ(test, kho_preserve_vmalloc(p, &kv), 0);
+	KUNIT_EXPECT_EQ(test, be32_to_cpu(kv.pages), 3);
+	KUNIT_EXPECT_EQ(test, be32_to_cpu(kv.shift), PAGE_SHIFT);
+
+	mem.addr = be64_to_cpu(kv.first);
+	KUNIT_EXPECT_EQ(test, preserved_now(test, mem, 0), 1);
+	list = phys_to_virt(mem.addr);
+	KUNIT_EXPECT_EQ(test, list->next, 0);
+	for (i = 0; i < 3; i++) {
+		mem.addr = be64_to_cpu(list->addr[i]);
+		KUNIT_EXPECT_EQ(test, mem.addr,
+				page_to_phys(vmalloc_to_page(p + i * PAGE_SIZE)));
+		KUNIT_EXPECT_EQ(test, preserved_now(test, mem, 0), 1);
+	}
+
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&kv), -EBUSY);
+	turn_off();
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&kv), 0);
+	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
+
+	/* A page of it that is preserved already stays so, and only that */
+	page = vmalloc_to_page(p + 2 * PAGE_SIZE);
+	KUNIT_ASSERT_EQ(test, kho_preserve_pages(page, 1), 0);
+	KUNIT_EXPECT_EQ(test, kho_preserve_vmalloc(p, &kv), -EEXIST);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page, 1), 0);
+	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
+	vfree(p);
+}
+
+static struct kunit_case kho_out_cases[] = {
+	KUNIT_CASE(blob_test),
+	KUNIT_CASE(mem_test),
+	KUNIT_CASE(again_test),
+	KUNIT_CASE_PARAM(refusal_test, refusal_gen_params),
+	KUNIT_CASE_PARAM(bad_mem_test, bad_mem_gen_params),
+	KUNIT_CASE(fdt_max_test),
+	KUNIT_CASE(frozen_test),
+	KUNIT_CASE(register_test),
+	KUNIT_CASE(kexec_test),
+	KUNIT_CASE(active_test),
+	KUNIT_CASE(merge_test),
+	KUNIT_CASE(folio_test),
+	KUNIT_CASE(list_preserved_test),
+	KUNIT_CASE(vmalloc_test),
+	{ }
+};
+
+static struct kunit_suite kho_out_suite = {
+	.name = "kho_out",
+	.init = out_init,
+	.exit = out_exit,
+	.test_cases = kho_out_cases,
+};
+
+kunit_test_suite(kho_out_suite);
