@@ -150,10 +150,25 @@ static int rename_prop(void *fdt, int offset, struct strings *new)
 	return 0;
 }
 
-/*
- * Have the names of properties in the order in which dtc puts them, so that
- * what it compiles from its own output is this very blob.
- */
+/* Zero what is between a name or a value and the next tag */
+static void clear_padding(void *fdt, int offset, u32 tag, int next)
+{
+	char *tree = fdt + fdt_off_dt_struct(fdt);
+	int len;
+
+	if (tag == FDT_PROP) {
+		fdt_getprop_by_offset(fdt, offset, NULL, &len);
+		offset += sizeof(struct fdt_property) + len;
+	} else if (tag == FDT_BEGIN_NODE) {
+		fdt_get_name(fdt, offset, &len);
+		offset += sizeof(struct fdt_node_header) + len + 1;
+	} else {
+		return;
+	}
+	memset(tree + offset, 0, next - offset);
+}
+
+/* Have the names of properties in the order in which dtc puts them */
 static int sort_strings(void *fdt, size_t size)
 {
 	size_t start = fdt_off_dt_strings(fdt);
@@ -168,6 +183,7 @@ static int sort_strings(void *fdt, size_t size)
 			return next;
 		if (tag == FDT_END)
 			break;
+		clear_padding(fdt, offset, tag, next);
 		err = tag == FDT_PROP ? rename_prop(fdt, offset, &new) : 0;
 		if (err)
 			return err;
@@ -175,14 +191,36 @@ static int sort_strings(void *fdt, size_t size)
 
 	memmove(fdt + start, new.tab, new.len);
 	fdt_set_size_dt_strings(fdt, new.len);
-	fdt_set_totalsize(fdt, start + new.len);
 	return 0;
+}
+
+/* Have the blocks follow each other as dtc puts them, without a gap */
+static void close_gaps(void *fdt)
+{
+	size_t rsv = ALIGN(sizeof(struct fdt_header), 8);
+	size_t tree = rsv + sizeof(struct fdt_reserve_entry);
+	size_t strings = tree + fdt_size_dt_struct(fdt);
+
+	memset(fdt + rsv, 0, sizeof(struct fdt_reserve_entry));
+	memmove(fdt + tree, fdt + fdt_off_dt_struct(fdt),
+		fdt_size_dt_struct(fdt));
+	memmove(fdt + strings, fdt + fdt_off_dt_strings(fdt),
+		fdt_size_dt_strings(fdt));
+
+	fdt_set_off_mem_rsvmap(fdt, rsv);
+	fdt_set_off_dt_struct(fdt, tree);
+	fdt_set_off_dt_strings(fdt, strings);
+	fdt_set_totalsize(fdt, strings + fdt_size_dt_strings(fdt));
 }
 
 /**
  * kho_fdt_seal() - bring a finished blob into its final form
- * @fdt:  the blob, with a u32 checksum property in its root
+ * @fdt:  the blob, with a u32 checksum property in its root and no memory
+ *	reservations
  * @size: bytes that may be used at @fdt
+ *
+ * The form is that of dtc, so that what it compiles from its own output is this
+ * very blob, checksum included.
  *
  * Return: 0, or a libfdt error; then the blob is of no use.
  */
@@ -194,6 +232,7 @@ int kho_fdt_seal(void *fdt, size_t size)
 	err = sort_strings(fdt, size);
 	if (err)
 		return err;
+	close_gaps(fdt);
 
 	prop = fdt_getprop(fdt, 0, KHO_PROP_CRC, &len);
 	if (!prop)

@@ -8,6 +8,8 @@
 #include <linux/ctype.h>
 #include <linux/vmalloc.h>
 
+#include "../mm/internal.h"
+
 #define TEST_ORDER	4
 
 struct out_test;
@@ -120,7 +122,10 @@ static void expect_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
 }
 
-/* Not frozen, and the pages are not preserved: both work, and undo each other */
+/*
+ * Not frozen, and the pages are not preserved: both work, and undo each other.
+ * To be seen before table_crc(), which thaws.
+ */
 static void expect_thawed(struct kunit *test)
 {
 	struct out_test *t = test->priv;
@@ -472,8 +477,8 @@ static void expect_refusal(struct kunit *test, int err, const char *log)
 
 	KUNIT_EXPECT_EQ(test, turn_on(), err);
 	KUNIT_EXPECT_STREQ(test, calls(t), log);
-	expect_nothing(test);
 	expect_thawed(test);
+	expect_nothing(test);
 
 	t->probe[1].dump = NULL;
 	t->probe[1].mem[0] = page_mem(t, 4, 2);
@@ -590,10 +595,15 @@ static void frozen_test(struct kunit *test)
 	turn_off();
 
 	/* What was preserved before outlives the abort */
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page + 12, 2), 0);
+	expect_thawed(test);
+	expect_nothing(test);
+
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(t->page + 12, 2), 0);
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	turn_off();
 	KUNIT_EXPECT_EQ(test, preserved_now(test, mem, 0), 1);
 	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page + 12, 2), 0);
-	expect_nothing(test);
-	expect_thawed(test);
 }
 
 static void register_test(struct kunit *test)
@@ -776,6 +786,40 @@ static void list_preserved_test(struct kunit *test)
 	expect_nothing(test);
 }
 
+/* A folio between pages, each next to the other, stays a folio */
+static void neighbours_test(struct kunit *test)
+{
+	struct page *page = alloc_pages(GFP_KERNEL, 3);
+	struct kho_mem left, mid, right;
+	struct out_test *t = test->priv;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	split_page(page, 3);
+	set_page_count(page + 3, 0);
+	prep_compound_page(page + 2, 1);
+	left = (struct kho_mem){ page_to_phys(page), 2 * PAGE_SIZE };
+	mid = (struct kho_mem){ page_to_phys(page + 2), 2 * PAGE_SIZE };
+	right = (struct kho_mem){ page_to_phys(page + 4), 4 * PAGE_SIZE };
+
+	KUNIT_EXPECT_EQ(test, kho_preserve_folio(page_folio(page + 2)), 0);
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page, 2), 0);
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page + 4, 4), 0);
+	KUNIT_EXPECT_EQ(test, preserved_now(test, left, 0), 1);
+	KUNIT_EXPECT_EQ(test, preserved_now(test, mid, 1), 1);
+	KUNIT_EXPECT_EQ(test, preserved_now(test, right, 0), 1);
+
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(page_folio(page + 2)), 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page, 2), 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 4, 4), 0);
+	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
+
+	folio_put(page_folio(page + 2));
+	for (i = 0; i < 8; i++)
+		if (i / 2 != 1)
+			__free_page(page + i);
+}
+
 static void vmalloc_test(struct kunit *test)
 {
 	struct out_test *t = test->priv;
@@ -833,6 +877,7 @@ static struct kunit_case kho_out_cases[] = {
 	KUNIT_CASE(merge_test),
 	KUNIT_CASE(folio_test),
 	KUNIT_CASE(list_preserved_test),
+	KUNIT_CASE(neighbours_test),
 	KUNIT_CASE(vmalloc_test),
 	{ }
 };

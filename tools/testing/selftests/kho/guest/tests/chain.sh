@@ -10,7 +10,8 @@ if [ "$kho_stage" != 0 ]; then
 	check "folios, ranges and vmalloc have their contents" \
 		logged "test_kho: restored .*contents match"
 	check "the sample's data is verified" logged "kho_sample: found.*verified"
-	check "nothing is left unclaimed" [ -z "$(ls $FW/unclaimed)" ]
+	check "nothing is left unclaimed" \
+		[ "$(cat $FW/unclaimed/* $FW/unlisted | sort -u)" = 0 ]
 	check_healthy
 fi
 case $kho_stage in

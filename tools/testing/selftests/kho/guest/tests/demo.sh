@@ -6,8 +6,10 @@ case $kho_stage in
 	say "I am the first kernel, $release, booted with kho=on."
 	say "A tracer writes into memory that is to survive (reserve_mem=, trace_instance=):"
 	check "the trace instance exists" [ -d $trace ]
+	echo 1 >$trace/events/sched/sched_switch/enable
+	sleep 1
+	echo 0 >$trace/events/enable
 	echo "a line from $release" >$trace/trace_marker
-	echo 0 >$trace/tracing_on
 	show tail -n 3 $trace/trace
 	say "So does ramoops, with the console. The sample driver adds data of its own:"
 	check "the sample driver loads" load kho_sample
@@ -22,7 +24,6 @@ case $kho_stage in
 	say "I am the second kernel, $release. /sys/firmware/kho/status says: $(cat $FW/status)"
 	check_arrival alt
 	say "Trace events of the first kernel:"
-	echo 0 >$trace/tracing_on
 	show grep -B 2 "a line from" $trace/trace
 	check "its trace is here" grep -q "a line from .*main" $trace/trace
 	say "The end of the first kernel's console, as ramoops kept it:"

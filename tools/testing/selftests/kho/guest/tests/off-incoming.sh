@@ -4,7 +4,8 @@ case $kho_stage in
 0)	check "the test module loads" load test_kho
 	activate
 	kexec_to alt kho=off ;;
-1)	check "no handover was accepted" fails is $FW/status accepted
+1)	check "the handover was refused, and the status says why" \
+		is $FW/status "refused: kho=on is not on the command line"
 	check "the test module finds nothing" load test_kho
 	check "it restored nothing" fails logged "test_kho: restored"
 	check_healthy ;;

@@ -3,13 +3,15 @@
 trace=/sys/kernel/tracing/instances/boot_map
 console=/sys/fs/pstore/console-ramoops-0
 case $kho_stage in
-0)	echo "trace marker of stage 0" >$trace/trace_marker
+0)	echo 1 >$trace/events/sched/sched_switch/enable
+	sleep 1
+	echo 0 >$trace/events/enable
+	echo "trace marker of stage 0" >$trace/trace_marker
 	say "console marker of stage 0"
 	activate
 	kexec_to alt ;;
 1)	check_arrival alt
-	# Reading would go on for ever, were reading itself traced.
-	echo 0 >$trace/tracing_on
+	check "events before that, too" grep -q "sched_switch: prev_comm=" $trace/trace
 	check "the trace survived" grep -q "trace marker of stage 0" $trace/trace
 	check "the console survived" grep -q "console marker of stage 0" $console
 	activate
