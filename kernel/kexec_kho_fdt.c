@@ -307,7 +307,8 @@ static int check_name(const void *fdt, int offset, int depth,
 	name = fdt_get_name(fdt, offset, &len);
 	if (!name)
 		return kho_bad(why, "bad node at offset %d", offset);
-	if ((depth > 1) != (len > 0))
+	if ((depth > 1) != (len > 0) || len > KHO_MAX_NAME ||
+	    !strcmp(name, ".") || !strcmp(name, ".."))
 		return kho_bad(why, "wrong node name at offset %d", offset);
 	for (i = 0; i < len; i++)
 		if (name[i] <= ' ' || name[i] > '~' || name[i] == '/')
@@ -363,15 +364,29 @@ static int check_structure(const void *fdt, struct kho_why *why)
 /* Lookups by name, here and in sysfs, have to find one node */
 static int check_unique(const void *fdt, struct kho_why *why)
 {
-	int node;
+	int node, other;
 
 	fdt_for_each_subnode(node, fdt, 0) {
 		const char *name = fdt_get_name(fdt, node, NULL);
 
-		if (fdt_subnode_offset(fdt, 0, name) != node)
-			return kho_bad(why, "two nodes are named %.40s", name);
+		fdt_for_each_subnode(other, fdt, 0) {
+			if (other == node)
+				break;
+			if (!strcmp(fdt_get_name(fdt, other, NULL), name))
+				return kho_bad(why, "two nodes are named %s",
+					       name);
+		}
 	}
 	return 0;
+}
+
+/* Whether text from a blob can be printed as it is */
+static bool is_printable(const char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			return false;
+	return true;
 }
 
 static int check_compatible(const void *fdt, struct kho_why *why)
@@ -380,7 +395,8 @@ static int check_compatible(const void *fdt, struct kho_why *why)
 	int len;
 
 	compatible = fdt_getprop(fdt, 0, "compatible", &len);
-	if (!compatible || !len || compatible[len - 1])
+	if (!compatible || !len || compatible[len - 1] ||
+	    !is_printable(compatible))
 		return kho_bad(why, "the FDT names no format");
 	if (!fdt_stringlist_contains(compatible, len, KHO_COMPATIBLE))
 		return kho_bad(why, "its format is \"%.40s\", this kernel reads \""
@@ -411,8 +427,9 @@ static int read_root(const void *fdt, struct kho_root *root,
 	int len;
 
 	root->release = fdt_getprop(fdt, 0, KHO_PROP_RELEASE, &len);
-	if (!root->release || !len || root->release[len - 1])
-		return kho_bad(why, "no " KHO_PROP_RELEASE);
+	if (!root->release || !len || root->release[len - 1] ||
+	    !is_printable(root->release))
+		return kho_bad(why, "no valid " KHO_PROP_RELEASE);
 	if (get_u32(fdt, KHO_PROP_COUNT, &root->count))
 		return kho_bad(why, "no " KHO_PROP_COUNT);
 	if (get_u32(fdt, KHO_PROP_TABLE_CRC, &root->table_crc))
@@ -423,6 +440,52 @@ static int read_root(const void *fdt, struct kho_root *root,
 	    !root->scratch.nr || root->scratch.nr > KHO_MAX_SCRATCH)
 		return kho_bad(why, "no valid " KHO_PROP_SCRATCH);
 	return 0;
+}
+
+/**
+ * kho_fdt_walk_mem() - call a function for each mem property
+ * @fdt: the blob, checked
+ * @fn:  gets the ranges, the index of the top-level node that they are in, and
+ *	@why; an error ends the walk
+ * @why: for @fn
+ *
+ * Return: 0, or what @fn returned.
+ */
+int kho_fdt_walk_mem(const void *fdt,
+		     int (*fn)(const struct kho_ranges *ranges,
+			       unsigned int node, struct kho_why *why),
+		     struct kho_why *why)
+{
+	unsigned int nodes = 0;
+	int offset, depth = 0;
+
+	for (offset = fdt_next_node(fdt, 0, &depth); offset >= 0 && depth > 0;
+	     offset = fdt_next_node(fdt, offset, &depth)) {
+		struct kho_ranges ranges;
+		int err;
+
+		if (depth == 1)
+			nodes++;
+		if (kho_fdt_ranges(fdt, offset, KHO_PROP_MEM, &ranges))
+			continue;
+		err = fn(&ranges, nodes - 1, why);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/**
+ * kho_fdt_check_tree() - check that a blob is a tree that libfdt can read
+ * @fdt:    the blob, at an address that is a multiple of eight
+ * @window: bytes that may be read at @fdt
+ * @why:    filled with the reason if it is not
+ *
+ * Return: 0 or -EINVAL.
+ */
+int kho_fdt_check_tree(const void *fdt, size_t window, struct kho_why *why)
+{
+	return check_header(fdt, window, why) ?: check_structure(fdt, why);
 }
 
 /**
@@ -439,8 +502,7 @@ static int read_root(const void *fdt, struct kho_root *root,
 int kho_fdt_check(const void *fdt, size_t window, struct kho_root *root,
 		  struct kho_why *why)
 {
-	return check_header(fdt, window, why) ?:
-	       check_structure(fdt, why) ?:
+	return kho_fdt_check_tree(fdt, window, why) ?:
 	       check_compatible(fdt, why) ?:
 	       check_crc(fdt, why) ?:
 	       check_unique(fdt, why) ?:

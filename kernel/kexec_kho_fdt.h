@@ -21,7 +21,8 @@
 /* The early mapping of the next kernel is no larger */
 #define KHO_FDT_MAX		(256 * 1024)
 /* Bounds what a reader has to compare with each other */
-#define KHO_MAX_NODES		1024
+#define KHO_MAX_NODES		256
+#define KHO_MAX_NAME		63
 #define KHO_MAX_DEPTH		16
 #define KHO_MAX_SCRATCH		8
 /* No page is smaller, on any architecture */
@@ -88,6 +89,11 @@ u32 kho_crc(u32 crc, const void *p, size_t len);
 struct kho_mem kho_range(const struct kho_ranges *ranges, unsigned int i);
 int kho_fdt_ranges(const void *fdt, int node, const char *name,
 		   struct kho_ranges *ranges);
+int kho_fdt_walk_mem(const void *fdt,
+		     int (*fn)(const struct kho_ranges *ranges,
+			       unsigned int node, struct kho_why *why),
+		     struct kho_why *why);
+int kho_fdt_check_tree(const void *fdt, size_t window, struct kho_why *why);
 int kho_fdt_seal(void *fdt, size_t size);
 int kho_fdt_check(const void *fdt, size_t window, struct kho_root *root,
 		  struct kho_why *why);

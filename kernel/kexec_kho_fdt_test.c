@@ -179,6 +179,31 @@ static int slash_body(void *fdt, const struct blob *b)
 	return fdt_begin_node(fdt, "a/b") ?: fdt_end_node(fdt);
 }
 
+static int dot_body(void *fdt, const struct blob *b)
+{
+	return fdt_begin_node(fdt, ".") ?: fdt_end_node(fdt);
+}
+
+static int dots_body(void *fdt, const struct blob *b)
+{
+	return fdt_begin_node(fdt, "..") ?: fdt_end_node(fdt);
+}
+
+static int long_name_body(void *fdt, const struct blob *b)
+{
+	char name[KHO_MAX_NAME + 2] = { };
+
+	memset(name, 'n', b->nr);
+	return fdt_begin_node(fdt, name) ?: fdt_end_node(fdt);
+}
+
+static int unit_body(void *fdt, const struct blob *b)
+{
+	return fdt_begin_node(fdt, "node@1") ?:
+	       fdt_end_node(fdt) ?:
+	       node_body(fdt, b);
+}
+
 static int newline_body(void *fdt, const struct blob *b)
 {
 	return fdt_begin_node(fdt, "a\n") ?: fdt_end_node(fdt);
@@ -275,14 +300,14 @@ static const struct blob blobs[] = {
 	  .len = sizeof("linux,kho-v10") },
 
 	PROP("compatible", -1, "names no format"),
-	PROP(KHO_PROP_RELEASE, -1, "no " KHO_PROP_RELEASE),
+	PROP(KHO_PROP_RELEASE, -1, "no valid " KHO_PROP_RELEASE),
 	PROP(KHO_PROP_COUNT, -1, "no " KHO_PROP_COUNT),
 	PROP(KHO_PROP_SCRATCH, -1, "no valid " KHO_PROP_SCRATCH),
 	PROP(KHO_PROP_TABLE, -1, "no valid " KHO_PROP_TABLE),
 	PROP(KHO_PROP_TABLE_CRC, -1, "no " KHO_PROP_TABLE_CRC),
 	PROP(KHO_PROP_CRC, -1, "has no checksum"),
 	PROP("compatible", 12, "names no format"),
-	PROP(KHO_PROP_RELEASE, 6, "no " KHO_PROP_RELEASE),
+	PROP(KHO_PROP_RELEASE, 6, "no valid " KHO_PROP_RELEASE),
 	PROP(KHO_PROP_COUNT, 3, "no " KHO_PROP_COUNT),
 	PROP(KHO_PROP_SCRATCH, 8, "no valid " KHO_PROP_SCRATCH),
 	PROP(KHO_PROP_TABLE, 15, "no valid " KHO_PROP_TABLE),
@@ -309,7 +334,7 @@ static const struct blob blobs[] = {
 	{ .desc = "too deep nodes", .why = "nested too deeply",
 	  .body = nested_body, .nr = KHO_MAX_DEPTH },
 	{ .desc = "most nodes", .body = many_body, .nr = KHO_MAX_NODES },
-	{ .desc = "too many nodes", .why = "more than 1024 nodes",
+	{ .desc = "too many nodes", .why = "more than 256 nodes",
 	  .body = many_body, .nr = KHO_MAX_NODES + 1 },
 	{ .desc = "two nodes of a name", .why = "two nodes are named node",
 	  .body = twice_body },
@@ -320,6 +345,18 @@ static const struct blob blobs[] = {
 	  .body = no_name_body },
 	{ .desc = "node name with a slash", .why = "wrong node name",
 	  .body = slash_body },
+	{ .desc = "node named .", .why = "wrong node name", .body = dot_body },
+	{ .desc = "node named ..", .why = "wrong node name", .body = dots_body },
+	{ .desc = "longest node name", .body = long_name_body,
+	  .nr = KHO_MAX_NAME },
+	{ .desc = "too long node name", .why = "wrong node name",
+	  .body = long_name_body, .nr = KHO_MAX_NAME + 1 },
+	{ .desc = "names that differ in the unit", .body = unit_body },
+	{ .desc = "format with a newline", .why = "names no format",
+	  .prop = "compatible", .data = "linux\n", .len = sizeof("linux\n") },
+	{ .desc = "release with a newline",
+	  .why = "no valid " KHO_PROP_RELEASE, .prop = KHO_PROP_RELEASE,
+	  .data = "6.12\n", .len = sizeof("6.12\n") },
 	{ .desc = "node name with a newline", .why = "wrong node name",
 	  .body = newline_body },
 	{ .desc = "root with a name", .why = "wrong node name", .root = "r" },

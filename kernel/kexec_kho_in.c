@@ -67,11 +67,13 @@ struct listing {
  * @extents:  length of that
  * @listing:  the ranges of mem properties, sorted
  * @listings: length of that
- * @nodes:    number of top-level nodes
+ * @max_listings: room in that
+ * @nodes:    number of top-level nodes, up to the last that lists memory
  * @pages:    number of pages in all extents
  * @taken:    a bit for each page: it was claimed, restored or released
  * @claimed:  a bit for each page: kho_claim_mem() handed it out
  * @lock:     protects the bitmaps
+ * @bottom_up: how memblock allocated before it was confined to scratch
  */
 static struct kho_in {
 	bool offered;
@@ -83,11 +85,13 @@ static struct kho_in {
 	unsigned long extents;
 	struct listing *listing;
 	unsigned long listings;
+	unsigned long max_listings;
 	unsigned int nodes;
 	unsigned long pages;
 	unsigned long *taken;
 	unsigned long *claimed;
 	struct mutex lock;
+	bool bottom_up;
 } kho_in = {
 	.lock = __MUTEX_INITIALIZER(kho_in.lock),
 };
@@ -163,7 +167,7 @@ static int __init check_range(const char *what, const struct kho_mem *mem,
 	return 0;
 }
 
-static int __init check_fdt_early(struct kho_why *why)
+static int __init check_fdt_early(phys_addr_t low, struct kho_why *why)
 {
 	struct kho_mem window = { .addr = kho_in.phys, .len = kho_in.window };
 	struct kho_root root;
@@ -185,32 +189,34 @@ static int __init check_fdt_early(struct kho_why *why)
 		return why_not(why, "its FDT cannot be mapped");
 
 	err = kho_fdt_check(fdt, window.len, &root, why) ?:
-	      kho_scratch_check(&root.scratch, why);
-	if (!err)
-		kho_scratch_adopt(&root.scratch);
+	      kho_scratch_adopt(&root.scratch, low, why);
 	early_memunmap(fdt, window.len);
 	return err;
 }
 
 /**
  * kho_early_init() - look at the FDT; have memblock allocate from scratch only
+ * @low: memory below never goes to the page allocator, so that it cannot be
+ *	preserved; it counts as scratch for now
  *
  * Context: memblock knows all memory and what the boot loader left in it, early
  * parameters are parsed, and nothing has been allocated.
- * Return: true if memblock is confined to scratch.
  */
-bool __init kho_early_init(void)
+void __init kho_early_init(phys_addr_t low)
 {
 	struct kho_why why;
 
 	if (!kho_in.offered)
-		return false;
+		return;
 
-	if (check_fdt_early(&why)) {
+	if (check_fdt_early(low, &why)) {
 		refuse(&why);
-		return false;
+		return;
 	}
-	return true;
+
+	/* There may be no scratch above the kernel */
+	kho_in.bottom_up = memblock_bottom_up();
+	memblock_set_bottom_up(false);
 }
 
 /* The parts of the table are themselves to be kept */
@@ -335,35 +341,11 @@ static bool is_preserved(const struct kho_mem *mem)
 	return !left;
 }
 
-/* Call a function for each mem property outside of the root node */
-static int __init walk_listings(const void *fdt,
-			 int (*fn)(const struct kho_ranges *ranges,
-				   unsigned int node, struct kho_why *why),
-			 struct kho_why *why)
-{
-	int offset, depth = 0, err;
-	unsigned int nodes = 0;
-
-	for (offset = fdt_next_node(fdt, 0, &depth); offset >= 0 && depth > 0;
-	     offset = fdt_next_node(fdt, offset, &depth)) {
-		struct kho_ranges ranges;
-
-		if (depth == 1)
-			nodes++;
-		if (kho_fdt_ranges(fdt, offset, KHO_PROP_MEM, &ranges))
-			continue;
-		err = fn(&ranges, nodes - 1, why);
-		if (err)
-			return err;
-	}
-	kho_in.nodes = nodes;
-	return 0;
-}
-
 static int __init count_listing(const struct kho_ranges *ranges,
 				unsigned int node, struct kho_why *why)
 {
-	kho_in.listings += ranges->nr;
+	kho_in.max_listings += ranges->nr;
+	kho_in.nodes = node + 1;
 	return 0;
 }
 
@@ -400,14 +382,13 @@ static int __init read_listings(const void *fdt, struct kho_why *why)
 	unsigned long i;
 	int err;
 
-	walk_listings(fdt, count_listing, why);
-	kho_in.listing = memblock_alloc(array_size(kho_in.listings ?: 1,
+	kho_fdt_walk_mem(fdt, count_listing, why);
+	kho_in.listing = memblock_alloc(array_size(kho_in.max_listings ?: 1,
 						   sizeof(*l)), SMP_CACHE_BYTES);
 	if (!kho_in.listing)
-		return no_room(why, kho_in.listings * sizeof(*l));
+		return no_room(why, kho_in.max_listings * sizeof(*l));
 
-	kho_in.listings = 0;
-	err = walk_listings(fdt, add_listing, why);
+	err = kho_fdt_walk_mem(fdt, add_listing, why);
 	if (err)
 		return err;
 
@@ -458,10 +439,18 @@ static void __init free_arrays(void)
 		memblock_free(kho_in.extent, array_size(kho_in.extents ?: 1,
 							sizeof(struct extent)));
 	if (kho_in.listing)
-		memblock_free(kho_in.listing, array_size(kho_in.listings ?: 1,
+		memblock_free(kho_in.listing, array_size(kho_in.max_listings ?: 1,
 							 sizeof(struct listing)));
 	if (kho_in.taken)
 		memblock_free(kho_in.taken, bitmaps);
+
+	kho_in.extent = NULL;
+	kho_in.listing = NULL;
+	kho_in.taken = NULL;
+	kho_in.claimed = NULL;
+	kho_in.extents = 0;
+	kho_in.listings = 0;
+	kho_in.pages = 0;
 }
 
 static int __init take_over(struct kho_why *why)
@@ -508,6 +497,8 @@ void __init kho_memory_init(void)
 {
 	struct kho_why why;
 
+	if (memblock_is_kho_scratch_only())
+		memblock_set_bottom_up(kho_in.bottom_up);
 	if (kho_in.offered && take_over(&why)) {
 		free_arrays();
 		refuse(&why);
@@ -575,15 +566,15 @@ static bool is_range(const struct kho_mem *mem)
 	       mem->addr + mem->len > mem->addr;
 }
 
+/* Does something with pages that lie in one extent and have adjacent bits */
+typedef int (*part_fn)(unsigned long pfn, unsigned long bit, unsigned long nr,
+		       void *data);
+
 /*
- * Call a function for each part of a range that lies in one extent, with the
- * part's first page, first bit and number of pages, until it returns an error.
- * Pages outside of all extents are an error.
+ * Call a function for each part of a range that lies in one extent, until it
+ * returns an error. Pages outside of all extents are an error.
  */
-static int for_each_part(const struct kho_mem *mem,
-			 int (*fn)(unsigned long pfn, unsigned long bit,
-				   unsigned long nr, void *data),
-			 void *data)
+static int for_each_part(const struct kho_mem *mem, part_fn fn, void *data)
 {
 	const struct extent *x = find_extent(mem->addr);
 	u64 addr = mem->addr, left = mem->len;
@@ -634,9 +625,7 @@ static int take_part(unsigned long pfn, unsigned long bit, unsigned long nr,
 }
 
 /* Whether something can be done with all of a range. Says why not. */
-static bool may(const char *what, const struct kho_mem *mem,
-		int (*check)(unsigned long pfn, unsigned long bit,
-			     unsigned long nr, void *data))
+static bool may(const char *what, const struct kho_mem *mem, part_fn check)
 {
 	int err;
 
@@ -670,12 +659,12 @@ static void adopt_folio(struct page *page, unsigned int order)
 	unsigned long i, nr = 1UL << order;
 
 	for (i = 0; i < nr; i++) {
-		clear_page_tag_ref(page + i);
 		ClearPageReserved(page + i);
 		set_page_count(page + i, 0);
 	}
 	if (order)
 		prep_compound_page(page, order);
+	clear_page_tag_ref(page);
 	set_page_count(page, 1);
 	adjust_managed_page_count(page, nr);
 }
@@ -928,10 +917,7 @@ static int release_part(unsigned long pfn, unsigned long bit, unsigned long nr,
 }
 
 /* Call a function for each part of what a top-level node lists */
-static void for_each_listed(unsigned int node,
-			    int (*fn)(unsigned long pfn, unsigned long bit,
-				      unsigned long nr, void *data),
-			    void *data)
+static void for_each_listed(unsigned int node, part_fn fn, void *data)
 {
 	unsigned long i;
 
@@ -941,9 +927,7 @@ static void for_each_listed(unsigned int node,
 }
 
 /* Call a function for each part of what no node lists */
-static void for_each_unlisted(int (*fn)(unsigned long pfn, unsigned long bit,
-					unsigned long nr, void *data),
-			      void *data)
+static void for_each_unlisted(part_fn fn, void *data)
 {
 	const struct listing *l = kho_in.listing, *last = l + kho_in.listings;
 	unsigned long i;

@@ -12,8 +12,8 @@
 extern struct kho_mem kho_scratch[KHO_MAX_SCRATCH];
 extern unsigned int kho_scratch_nr;
 
-int kho_scratch_check(const struct kho_ranges *ranges, struct kho_why *why);
-void kho_scratch_adopt(const struct kho_ranges *ranges);
+int kho_scratch_adopt(const struct kho_ranges *ranges, phys_addr_t low,
+		      struct kho_why *why);
 void kho_scratch_drop(void);
 void kho_scratch_reserve(void);
 bool kho_scratch_fits(const struct kimage *image, unsigned long entries);
@@ -45,6 +45,8 @@ struct kho_vmalloc_page {
 
 int kho_mem_list(const struct kho_mem *mem);
 void kho_mem_unlist(void);
+bool kho_mem_is_boot(void *p, size_t len);
+bool kho_mem_covers(const struct kho_mem *mem);
 int kho_mem_freeze(struct kho_table *table);
 void kho_mem_thaw(struct kho_table *table);
 bool kho_mem_empty(void);

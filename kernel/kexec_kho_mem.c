@@ -38,18 +38,75 @@ static struct maple_tree listed =
 	MTREE_INIT_EXT(listed, MT_FLAGS_LOCK_EXTERN, lock);
 static bool frozen;
 
-static int add_ram(unsigned long pfn, unsigned long nr, void *sum)
+/*
+ * The RAM that was there at boot, sorted: the next kernel is told of that only,
+ * not of what was added since.
+ */
+static struct kho_mem *boot_ram;
+static unsigned int boot_rams;
+
+static int __init count_ram(unsigned long pfn, unsigned long nr, void *arg)
 {
-	*(unsigned long *)sum += nr;
+	boot_rams++;
 	return 0;
 }
 
-static bool is_ram(unsigned long pfn, unsigned long nr)
+static int __init add_ram(unsigned long pfn, unsigned long nr, void *arg)
 {
-	unsigned long sum = 0;
+	boot_ram[boot_rams++] = (struct kho_mem){
+		.addr = PFN_PHYS((u64)pfn),
+		.len = PFN_PHYS((u64)nr),
+	};
+	return 0;
+}
 
-	walk_system_ram_range(pfn, nr, &sum, add_ram);
-	return sum == nr;
+static int __init note_boot_ram(void)
+{
+	if (!kho_is_enabled())
+		return 0;
+
+	walk_system_ram_range(0, PHYS_PFN(PHYS_ADDR_MAX), NULL, count_ram);
+	boot_ram = kvcalloc(boot_rams, sizeof(*boot_ram), GFP_KERNEL);
+	boot_rams = 0;
+	if (!boot_ram)
+		return -ENOMEM;
+
+	walk_system_ram_range(0, PHYS_PFN(PHYS_ADDR_MAX), NULL, add_ram);
+	return 0;
+}
+core_initcall(note_boot_ram);
+
+/* Firmware's map may cut RAM in pieces that touch each other */
+static bool is_boot_ram(u64 addr, u64 len)
+{
+	u64 end = addr + len;
+	unsigned int i;
+
+	for (i = 0; i < boot_rams && boot_ram[i].addr <= addr; i++) {
+		if (boot_ram[i].addr + boot_ram[i].len > addr)
+			addr = boot_ram[i].addr + boot_ram[i].len;
+		if (addr >= end)
+			return true;
+	}
+	return false;
+}
+
+/**
+ * kho_mem_is_boot() - whether the next kernel can find some memory
+ * @p:   the memory
+ * @len: bytes
+ *
+ * For what crosses kexec without being preserved. Says so if not.
+ *
+ * Return: true if it was there at boot.
+ */
+bool kho_mem_is_boot(void *p, size_t len)
+{
+	if (is_boot_ram(virt_to_phys(p), len))
+		return true;
+
+	pr_err("memory for the handover came from what was added after boot, which the next kernel does not know\n");
+	return false;
 }
 
 /* Whether a range can be preserved at all. Says why not. */
@@ -65,8 +122,8 @@ static bool usable(u64 addr, u64 len)
 		       addr, len);
 		return false;
 	}
-	if (!is_ram(PHYS_PFN(addr), PHYS_PFN(len))) {
-		pr_err("cannot preserve %#llx+%#llx: it is not all RAM\n",
+	if (!is_boot_ram(addr, len)) {
+		pr_err("cannot preserve %#llx+%#llx: it is not all RAM that was there at boot\n",
 		       addr, len);
 		return false;
 	}
@@ -89,6 +146,21 @@ static void *covering(struct maple_tree *tree, unsigned long first,
 	void *entry = mas_walk(&mas);
 
 	return entry && mas.last >= last ? entry : NULL;
+}
+
+/* Whether entries, of whatever value, have all of the range between them */
+static bool is_covered(struct maple_tree *tree, unsigned long first,
+		       unsigned long last)
+{
+	MA_STATE(mas, tree, first, first);
+
+	for (;;) {
+		if (!mas_walk(&mas))
+			return false;
+		if (mas.last >= last)
+			return true;
+		mas_set(&mas, mas.last + 1);
+	}
 }
 
 static int store(struct maple_tree *tree, unsigned long first,
@@ -126,15 +198,16 @@ static int store_merged(struct maple_tree *tree, unsigned long first,
 	return store(tree, first, last, value);
 }
 
-static int preserve(unsigned long pfn, unsigned long nr, unsigned int order)
+static int preserve_locked(unsigned long pfn, unsigned long nr,
+			   unsigned int order)
 {
+	lockdep_assert_held(&lock);
 	if (!kho_is_enabled())
 		return -EOPNOTSUPP;
 	if (!nr || pfn + nr < pfn || pfn + nr > PHYS_PFN(-1ULL) ||
 	    !usable(PFN_PHYS((u64)pfn), PFN_PHYS((u64)nr)))
 		return -EINVAL;
 
-	guard(mutex)(&lock);
 	if (frozen)
 		return -EBUSY;
 	if (!is_free(&preserved, pfn, pfn + nr - 1)) {
@@ -143,6 +216,12 @@ static int preserve(unsigned long pfn, unsigned long nr, unsigned int order)
 		return -EEXIST;
 	}
 	return store_merged(&preserved, pfn, pfn + nr - 1, xa_mk_value(order));
+}
+
+static int preserve(unsigned long pfn, unsigned long nr, unsigned int order)
+{
+	guard(mutex)(&lock);
+	return preserve_locked(pfn, nr, order);
 }
 
 static int unpreserve_locked(unsigned long pfn, unsigned long nr,
@@ -237,13 +316,9 @@ int kho_unpreserve_pages(struct page *page, unsigned long nr_pages)
 EXPORT_SYMBOL_GPL(kho_unpreserve_pages);
 
 /* Unpreserve the first @nr pages of an area and free the pages that list them */
-static int undo_vmalloc(__be64 first, unsigned int nr)
+static void undo_vmalloc(__be64 first, unsigned int nr)
 {
 	unsigned int i = 0;
-
-	guard(mutex)(&lock);
-	if (frozen)
-		return -EBUSY;
 
 	while (first) {
 		struct kho_vmalloc_page *list = phys_to_virt(be64_to_cpu(first));
@@ -257,7 +332,6 @@ static int undo_vmalloc(__be64 first, unsigned int nr)
 		unpreserve_locked(PHYS_PFN(virt_to_phys(list)), 1, 0);
 		free_page((unsigned long)list);
 	}
-	return 0;
 }
 
 static struct kho_vmalloc_page *new_vmalloc_page(__be64 *link)
@@ -268,7 +342,7 @@ static struct kho_vmalloc_page *new_vmalloc_page(__be64 *link)
 	if (!list)
 		return ERR_PTR(-ENOMEM);
 
-	err = preserve(PHYS_PFN(virt_to_phys(list)), 1, 0);
+	err = preserve_locked(PHYS_PFN(virt_to_phys(list)), 1, 0);
 	if (err) {
 		free_page((unsigned long)list);
 		return ERR_PTR(err);
@@ -307,12 +381,14 @@ int kho_preserve_vmalloc(void *ptr, struct kho_vmalloc *kv)
 		.shift = cpu_to_be32(PAGE_SHIFT),
 	};
 
+	/* All under one lock: an activation sees the whole area or nothing */
+	guard(mutex)(&lock);
 	for (i = 0; i < area->nr_pages; i++) {
 		slot = i % ARRAY_SIZE(list->addr);
 		if (!slot)
 			list = new_vmalloc_page(list ? &list->next : &kv->first);
 		err = PTR_ERR_OR_ZERO(list) ?:
-		      preserve(page_to_pfn(area->pages[i]), 1, 0);
+		      preserve_locked(page_to_pfn(area->pages[i]), 1, 0);
 		if (err)
 			break;
 		list->addr[slot] = cpu_to_be64(page_to_phys(area->pages[i]));
@@ -333,7 +409,12 @@ EXPORT_SYMBOL_GPL(kho_preserve_vmalloc);
  */
 int kho_unpreserve_vmalloc(const struct kho_vmalloc *kv)
 {
-	return undo_vmalloc(kv->first, be32_to_cpu(kv->pages));
+	guard(mutex)(&lock);
+	if (frozen)
+		return -EBUSY;
+
+	undo_vmalloc(kv->first, be32_to_cpu(kv->pages));
+	return 0;
 }
 EXPORT_SYMBOL_GPL(kho_unpreserve_vmalloc);
 
@@ -365,7 +446,7 @@ int kho_mem_list(const struct kho_mem *mem)
 	}
 
 	if (!is_free(&preserved, first, last)) {
-		if (!covering(&preserved, first, last)) {
+		if (!is_covered(&preserved, first, last)) {
 			pr_err("%#llx+%#llx is preserved in part only\n",
 			       mem->addr, mem->len);
 			return -EEXIST;
@@ -399,6 +480,20 @@ void kho_mem_unlist(void)
 	__mt_destroy(&listed);
 }
 
+/**
+ * kho_mem_covers() - whether all of a range is preserved
+ * @mem: the range
+ *
+ * Return: true if so.
+ */
+bool kho_mem_covers(const struct kho_mem *mem)
+{
+	unsigned long first = PHYS_PFN(mem->addr);
+
+	guard(mutex)(&lock);
+	return is_covered(&preserved, first, first + PHYS_PFN(mem->len) - 1);
+}
+
 static void free_table(struct kho_table *table)
 {
 	while (table->nr) {
@@ -427,7 +522,8 @@ static int new_part(struct kho_table *table, size_t len)
 		.addr = virt_to_phys((void *)addr),
 		.len = min_t(size_t, len, PAGE_SIZE << (order + 1)),
 	};
-	return 0;
+	return kho_mem_is_boot((void *)addr, PAGE_SIZE << (order + 1)) ? 0 :
+								-ENOMEM;
 }
 
 static int alloc_table(struct kho_table *table, size_t len)

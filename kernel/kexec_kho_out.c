@@ -176,6 +176,7 @@ int kho_fdt_property_mem(void *fdt, const struct kho_mem *mem, unsigned int nr)
 	unsigned int i;
 	int err;
 
+	lockdep_assert_held(&kho_out.lock);
 	err = write_ranges(fdt, KHO_PROP_MEM, mem, nr);
 	if (err)
 		return err;
@@ -233,18 +234,45 @@ static int end_fdt(void *fdt)
 	return fdt_end_node(fdt) ?:
 	       fdt_finish(fdt) ?:
 	       fdt_open_into(fdt, fdt, kho_out.fdt_max) ?:
-	       set_root(fdt) ?:
-	       kho_fdt_seal(fdt, kho_out.fdt_max);
+	       set_root(fdt);
 }
 
-/* A notifier may have left a node open, or worse */
-static int check_own_fdt(void)
+/* What a node lists may have been given up again since it was written */
+static int check_listed(const struct kho_ranges *ranges, unsigned int node,
+			struct kho_why *why)
+{
+	unsigned int i;
+
+	for (i = 0; i < ranges->nr; i++) {
+		struct kho_mem mem = kho_range(ranges, i);
+
+		if (kho_mem_covers(&mem))
+			continue;
+		snprintf(why->text, sizeof(why->text),
+			 "node number %u lists %#llx+%#llx, which is not preserved",
+			 node + 1, mem.addr, mem.len);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* A notifier may have left a node open, or worse: see before it is sealed */
+static int check_and_seal(void *fdt)
 {
 	struct kho_root root;
 	struct kho_why why;
 	int err;
 
-	err = kho_fdt_check(kho_out.fdt, kho_out.fdt_max, &root, &why);
+	err = kho_fdt_check_tree(fdt, kho_out.fdt_max, &why);
+	if (!err)
+		err = fdt_errno(kho_fdt_seal(fdt, kho_out.fdt_max));
+	else
+		pr_err("a notifier wrote a malformed FDT: %s\n", why.text);
+	if (err)
+		return err;
+
+	err = kho_fdt_check(fdt, kho_out.fdt_max, &root, &why) ?:
+	      kho_fdt_walk_mem(fdt, check_listed, &why);
 	if (err)
 		pr_err("a notifier wrote a malformed FDT: %s\n", why.text);
 	return err;
@@ -258,7 +286,7 @@ static int finish(void)
 	if (err)
 		return err;
 
-	err = fdt_errno(end_fdt(kho_out.fdt)) ?: check_own_fdt();
+	err = fdt_errno(end_fdt(kho_out.fdt)) ?: check_and_seal(kho_out.fdt);
 	if (err)
 		kho_mem_thaw(&kho_out.table);
 	return err;
@@ -477,6 +505,10 @@ static int new_window(size_t size)
 
 	if (!fdt)
 		return -ENOMEM;
+	if (!kho_mem_is_boot(fdt, size)) {
+		free_pages((unsigned long)fdt, get_order(size));
+		return -ENOMEM;
+	}
 
 	if (kho_out.fdt)
 		free_pages((unsigned long)kho_out.fdt,
@@ -588,7 +620,8 @@ static int __init kho_out_init(void)
 	}
 	return err;
 }
-core_initcall(kho_out_init);
+/* After kexec_kho_mem.c has noted what RAM there is */
+postcore_initcall(kho_out_init);
 
 #if IS_ENABLED(CONFIG_KEXEC_HANDOVER_KUNIT_TEST)
 #include "kexec_kho_out_test.c"

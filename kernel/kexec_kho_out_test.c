@@ -439,6 +439,50 @@ static int dump_half_preserved(struct probe *p, void *fdt)
 	return ret;
 }
 
+/* What it lists is preserved, but not for long */
+static int dump_gives_up(struct probe *p, void *fdt)
+{
+	int ret;
+
+	kho_preserve_pages(p->ctx->page + 4, 2);
+	ret = write_probe(p, fdt);
+	kho_unpreserve_pages(p->ctx->page + 4, 2);
+	return ret;
+}
+
+/* The range is not usable, and the error goes unnoticed */
+static int dump_ignores_error(struct probe *p, void *fdt)
+{
+	p->mem[0].addr = 1ULL << 50;
+	write_probe(p, fdt);
+	return fdt_end_node(fdt) ? NOTIFY_BAD : NOTIFY_OK;
+}
+
+static int dump_by_hand(struct probe *p, void *fdt)
+{
+	__be64 mem[] = { cpu_to_be64(page_to_phys(p->ctx->page + 4)),
+			 cpu_to_be64(PAGE_SIZE) };
+
+	return kho_notify_result(fdt_begin_node(fdt, p->tag) ?:
+				 fdt_property(fdt, "mem", mem, sizeof(mem)) ?:
+				 fdt_end_node(fdt));
+}
+
+/* What libfdt wrote is overwritten with a length that leads out of the blob */
+static int dump_garbage(struct probe *p, void *fdt)
+{
+	struct fdt_property *prop;
+	void *data;
+	int err;
+
+	err = fdt_begin_node(fdt, p->tag) ?:
+	      fdt_property_placeholder(fdt, "x", 8, &data) ?:
+	      fdt_end_node(fdt);
+	prop = data - sizeof(*prop);
+	prop->len = cpu_to_fdt32(0x7fffffff);
+	return kho_notify_result(err);
+}
+
 /**
  * struct refusal - what must make an activation fail
  * @desc: what is wrong
@@ -463,6 +507,10 @@ static const struct refusal refusals[] = {
 	{ "closes the root node", dump_close, -EINVAL, "cabCAB" },
 	{ "takes another's name", dump_same_name, -EINVAL, "cabCAB" },
 	{ "has no name", dump_no_name, -EINVAL, "cabCAB" },
+	{ "gives up what it lists", dump_gives_up, -EINVAL, "cabCAB" },
+	{ "ignores an error", dump_ignores_error, -EINVAL, "cabCAB" },
+	{ "lists without preserving", dump_by_hand, -EINVAL, "cabCAB" },
+	{ "writes garbage", dump_garbage, -EINVAL, "cabCAB" },
 	{ "lists what is preserved in part", dump_half_preserved, -EEXIST,
 	  "cabCA" },
 };

@@ -127,7 +127,7 @@ static u64 early_room(u64 ram)
 static u64 __init default_size(void)
 {
 	u64 kernel = _end - _text;
-	u64 initrd = phys_initrd_size;
+	u64 initrd = IS_ENABLED(CONFIG_BLK_DEV_INITRD) ? phys_initrd_size : 0;
 
 	return SZ_16M + 2 * kernel + initrd + initrd / 2 +
 	       early_room(memblock_phys_mem_size());
@@ -195,16 +195,7 @@ static u64 __init free_bytes(const struct kho_mem *area)
 	return sum;
 }
 
-/**
- * kho_scratch_check() - see whether scratch of a handover can be used
- * @ranges: what the blob says
- * @why:    filled with the reason if not
- *
- * Context: memblock knows all memory and what the boot loader left in it.
- * Return: 0 or -EINVAL.
- */
-int __init kho_scratch_check(const struct kho_ranges *ranges,
-			     struct kho_why *why)
+static int __init check(const struct kho_ranges *ranges, struct kho_why *why)
 {
 	u64 room = early_room(memblock_phys_mem_size()), spare = 0;
 	unsigned int i;
@@ -242,20 +233,40 @@ int __init kho_scratch_check(const struct kho_ranges *ranges,
 
 /**
  * kho_scratch_adopt() - use the scratch of a handover, and only that for now
- * @ranges: what the blob says, checked
+ * @ranges: what the blob says
+ * @low:    memory below is never preserved, and may be used meanwhile, too
+ * @why:    filled with the reason if scratch cannot be used
+ *
+ * Context: memblock knows all memory and what the boot loader left in it.
+ * Return: 0 or -EINVAL; then memblock may use all memory, as before.
  */
-void __init kho_scratch_adopt(const struct kho_ranges *ranges)
+int __init kho_scratch_adopt(const struct kho_ranges *ranges, phys_addr_t low,
+			     struct kho_why *why)
 {
-	for (kho_scratch_nr = 0; kho_scratch_nr < ranges->nr; kho_scratch_nr++) {
+	int err;
+
+	err = check(ranges, why);
+	if (err)
+		return err;
+
+	if (low)
+		err = memblock_mark_kho_scratch(0, low);
+	while (!err && kho_scratch_nr < ranges->nr) {
 		struct kho_mem mem = kho_range(ranges, kho_scratch_nr);
 
-		memblock_mark_kho_scratch(mem.addr, mem.len);
-		kho_scratch[kho_scratch_nr] = mem;
+		kho_scratch[kho_scratch_nr++] = mem;
+		err = memblock_mark_kho_scratch(mem.addr, mem.len);
 	}
-	memblock_set_kho_scratch_only();
+	if (err) {
+		snprintf(why->text, sizeof(why->text),
+			 "memblock has no room for scratch");
+		return -EINVAL;
+	}
 
+	memblock_set_kho_scratch_only();
 	if (scratch_size)
 		pr_info("kho_scratch= has no effect after a handover: scratch stays as it was\n");
+	return 0;
 }
 
 /**
@@ -328,7 +339,8 @@ int kho_locate_mem_hole(struct kexec_buf *kbuf,
  * @entries: entries in the memory table
  *
  * Its copy of the table, and the arrays that memblock doubles as it reserves
- * what the table lists, come out of what the image leaves of scratch.
+ * what the table lists, come out of what the image leaves of scratch. Count them
+ * twice: what is left need not be in one piece.
  *
  * Return: false, with a line in the log, if scratch is too small.
  */
@@ -336,8 +348,8 @@ bool kho_scratch_fits(const struct kimage *image, unsigned long entries)
 {
 	u64 need = segment_bytes(image) +
 		   early_room(PFN_PHYS((u64)get_num_physpages())) +
-		   (u64)entries * (sizeof(struct kho_entry) +
-				   4 * sizeof(struct memblock_region));
+		   (u64)entries * 2 * (sizeof(struct kho_entry) +
+				       4 * sizeof(struct memblock_region));
 
 	if (need <= scratch_bytes())
 		return true;

@@ -17,7 +17,7 @@ struct resource;
 
 /* Early boot, in this order */
 void kho_set_incoming(phys_addr_t fdt, u64 window);
-bool kho_early_init(void);
+void kho_early_init(phys_addr_t low);
 void kho_memory_init(void);
 phys_addr_t kho_reserve_mem_find(const char *name, phys_addr_t size,
 				 phys_addr_t align);
@@ -42,9 +42,8 @@ static inline void kho_set_incoming(phys_addr_t fdt, u64 window)
 {
 }
 
-static inline bool kho_early_init(void)
+static inline void kho_early_init(phys_addr_t low)
 {
-	return false;
 }
 
 static inline void kho_memory_init(void)

@@ -25,6 +25,8 @@
 static u32 counter = 1;
 static char text[64] = "hello from the first kernel";
 static struct page *pages[SAMPLE_PAGES];
+/* The old state has been looked for: from now on there is something to hand over */
+static bool ready;
 
 static u32 checksum_pages(void)
 {
@@ -62,6 +64,8 @@ static int sample_notify(struct notifier_block *nb, unsigned long event,
 	/* Writing has changed nothing here that an abort would have to undo */
 	if (event != KEXEC_KHO_DUMP)
 		return NOTIFY_DONE;
+	if (!ready)
+		return notifier_from_errno(-EAGAIN);
 	return kho_notify_result(write_node(fdt));
 }
 
@@ -175,11 +179,13 @@ static int __init sample_init(void)
 		memset(page_address(pages[i]), 'A' + i, PAGE_SIZE);
 	}
 
-	find_state();
-
+	/* Before the old state is used up: this fails while a handover is active */
 	err = register_kho_notifier(&sample_nb);
 	if (err)
 		goto err_free;
+
+	find_state();
+	ready = true;
 	return 0;
 
 err_free:
