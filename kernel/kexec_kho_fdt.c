@@ -98,12 +98,12 @@ static u32 blob_crc(const void *fdt, const void *prop)
 {
 	const u32 zero = 0;
 	size_t before = prop - fdt;
-	size_t upto = before + sizeof(zero);
+	size_t after = before + sizeof(zero);
 	u32 crc;
 
 	crc = kho_crc(0, fdt, before);
 	crc = kho_crc(crc, &zero, sizeof(zero));
-	return kho_crc(crc, fdt + upto, fdt_totalsize(fdt) - upto);
+	return kho_crc(crc, fdt + after, fdt_totalsize(fdt) - after);
 }
 
 /**
@@ -301,13 +301,14 @@ static int check_prop(const void *fdt, int offset, int depth,
 static int check_name(const void *fdt, int offset, int depth,
 		      struct kho_why *why)
 {
+	bool is_root = depth == 1;
 	const char *name;
 	int len, i;
 
 	name = fdt_get_name(fdt, offset, &len);
 	if (!name)
 		return kho_bad(why, "bad node at offset %d", offset);
-	if ((depth > 1) != (len > 0) || len > KHO_MAX_NAME ||
+	if (!len != is_root || len > KHO_MAX_NAME ||
 	    !strcmp(name, ".") || !strcmp(name, ".."))
 		return kho_bad(why, "wrong node name at offset %d", offset);
 	for (i = 0; i < len; i++)
@@ -540,7 +541,7 @@ int kho_entry_check(const struct kho_entry *e, u64 min_addr,
 		return kho_bad(why, "preserved range %#llx+%#llx does not fit pages of %#llx bytes",
 			       addr, len, mask + 1);
 	if (addr < min_addr)
-		return kho_bad(why, "preserved range %#llx+%#llx overlaps the one before it, or is out of order",
+		return kho_bad(why, "preserved range %#llx+%#llx overlaps or is out of order",
 			       addr, len);
 	return 0;
 }

@@ -90,7 +90,7 @@ static struct kho_in {
 	unsigned long pages;
 	unsigned long *taken;
 	unsigned long *claimed;
-	struct mutex lock;
+	struct mutex lock;	/* taken and claimed */
 	bool bottom_up;
 } kho_in = {
 	.lock = __MUTEX_INITIALIZER(kho_in.lock),
@@ -98,7 +98,7 @@ static struct kho_in {
 
 static char status[sizeof("refused: ") + sizeof(struct kho_why)] = "none";
 
-/* What readers in modules read with */
+/* What readers in modules read with; lib/fdt_ro.c exports nothing itself */
 EXPORT_SYMBOL_GPL(fdt_getprop);
 EXPORT_SYMBOL_GPL(fdt_get_name);
 EXPORT_SYMBOL_GPL(fdt_node_check_compatible);
@@ -159,7 +159,7 @@ static int __init check_range(const char *what, const struct kho_mem *mem,
 		return why_not(why, "%s %#llx+%#llx is not RAM here", what,
 			       mem->addr, mem->len);
 	if (memblock_is_region_reserved(mem->addr, mem->len))
-		return why_not(why, "%s %#llx+%#llx is in use by firmware, the kernel or its initrd",
+		return why_not(why, "%s %#llx+%#llx is in use by firmware, kernel or initrd",
 			       what, mem->addr, mem->len);
 	if (kho_scratch_overlaps(mem->addr, mem->len))
 		return why_not(why, "%s %#llx+%#llx is in scratch", what,
@@ -238,7 +238,7 @@ static int __init check_parts(const struct kho_root *root, struct kho_why *why)
 			return err;
 		kho_in.extents += part.len / sizeof(struct kho_entry);
 		if (kho_in.extents > PHYS_PFN(memblock_phys_mem_size()))
-			return why_not(why, "the memory table has more ranges than there are pages");
+			return why_not(why, "the memory table has more ranges than pages exist");
 		crc = kho_crc(crc, phys_to_virt(part.addr), part.len);
 	}
 
@@ -250,7 +250,8 @@ static int __init check_parts(const struct kho_root *root, struct kho_why *why)
 
 static int __init no_room(struct kho_why *why, size_t len)
 {
-	return why_not(why, "scratch has no room for %zu KiB more: boot the old kernel with a larger kho_scratch=",
+	return why_not(why, "scratch has no room for %zu KiB more: "
+			    "boot the old kernel with a larger kho_scratch=",
 		       len >> 10);
 }
 
@@ -574,7 +575,7 @@ typedef int (*part_fn)(unsigned long pfn, unsigned long bit, unsigned long nr,
  * Call a function for each part of a range that lies in one extent, until it
  * returns an error. Pages outside of all extents are an error.
  */
-static int for_each_part(const struct kho_mem *mem, part_fn fn, void *data)
+static int walk_parts(const struct kho_mem *mem, part_fn fn, void *data)
 {
 	const struct extent *x = find_extent(mem->addr);
 	u64 addr = mem->addr, left = mem->len;
@@ -636,7 +637,7 @@ static bool may(const char *what, const struct kho_mem *mem, part_fn check)
 		return false;
 	}
 
-	err = kho_in.fdt ? for_each_part(mem, check, NULL) : -ENOENT;
+	err = kho_in.fdt ? walk_parts(mem, check, NULL) : -ENOENT;
 	if (err)
 		pr_err("cannot %s %#llx+%#llx: it %s\n", what, mem->addr,
 		       mem->len, err == -EBUSY ? "has an owner already" :
@@ -649,7 +650,7 @@ static bool take(const char *what, const struct kho_mem *mem)
 {
 	if (!may(what, mem, check_part))
 		return false;
-	for_each_part(mem, take_part, NULL);
+	walk_parts(mem, take_part, NULL);
 	return true;
 }
 
@@ -704,7 +705,7 @@ void *kho_claim_mem(const struct kho_mem *mem)
 	guard(mutex)(&kho_in.lock);
 	if (!take("claim", mem))
 		return NULL;
-	for_each_part(mem, claim_part, NULL);
+	walk_parts(mem, claim_part, NULL);
 	return phys_to_virt(mem->addr);
 }
 EXPORT_SYMBOL_GPL(kho_claim_mem);
@@ -763,7 +764,7 @@ void kho_return_mem(const struct kho_mem *mem)
 {
 	guard(mutex)(&kho_in.lock);
 	if (may("return", mem, check_return))
-		for_each_part(mem, return_part, NULL);
+		walk_parts(mem, return_part, NULL);
 }
 EXPORT_SYMBOL_GPL(kho_return_mem);
 
@@ -821,7 +822,7 @@ struct page *kho_restore_pages(phys_addr_t phys, unsigned long nr_pages)
 	if (!take("restore", &mem))
 		return NULL;
 
-	for_each_part(&mem, adopt_part, NULL);
+	walk_parts(&mem, adopt_part, NULL);
 	return pfn_to_page(PHYS_PFN(phys));
 }
 EXPORT_SYMBOL_GPL(kho_restore_pages);
@@ -899,35 +900,36 @@ EXPORT_SYMBOL_GPL(kho_restore_vmalloc);
 static int count_part(unsigned long pfn, unsigned long bit, unsigned long nr,
 		      void *data)
 {
-	unsigned long start, end = bit + nr, *sum = data;
+	unsigned long last, end = bit + nr, free = 0;
 
-	for_each_clear_bitrange_from(bit, start, kho_in.taken, end)
-		*sum += start - bit;
+	for_each_clear_bitrange_from(bit, last, kho_in.taken, end)
+		free += last - bit;
+	*(unsigned long *)data += free;
 	return 0;
 }
 
 static int release_part(unsigned long pfn, unsigned long bit, unsigned long nr,
 			void *data)
 {
-	unsigned long first = bit, start, end = bit + nr;
+	unsigned long first = bit, last, end = bit + nr;
 
-	for_each_clear_bitrange_from(bit, start, kho_in.taken, end)
-		return_part(pfn + bit - first, bit, start - bit, NULL);
+	for_each_clear_bitrange_from(bit, last, kho_in.taken, end)
+		return_part(pfn + bit - first, bit, last - bit, NULL);
 	return 0;
 }
 
 /* Call a function for each part of what a top-level node lists */
-static void for_each_listed(unsigned int node, part_fn fn, void *data)
+static void walk_listed(unsigned int node, part_fn fn, void *data)
 {
 	unsigned long i;
 
 	for (i = 0; i < kho_in.listings; i++)
 		if (kho_in.listing[i].node == node)
-			for_each_part(&kho_in.listing[i].mem, fn, data);
+			walk_parts(&kho_in.listing[i].mem, fn, data);
 }
 
 /* Call a function for each part of what no node lists */
-static void for_each_unlisted(part_fn fn, void *data)
+static void walk_unlisted(part_fn fn, void *data)
 {
 	const struct listing *l = kho_in.listing, *last = l + kho_in.listings;
 	unsigned long i;
@@ -943,7 +945,7 @@ static void for_each_unlisted(part_fn fn, void *data)
 				l++;
 			gap.len = (l < last ? clamp(l->mem.addr, addr, end) : end) - addr;
 			if (gap.len)
-				for_each_part(&gap, fn, data);
+				walk_parts(&gap, fn, data);
 			addr += gap.len;
 			if (addr < end)
 				addr = min(end, l->mem.addr + l->mem.len);
@@ -968,7 +970,7 @@ static ssize_t node_show(struct kobject *kobj, struct kobj_attribute *attr,
 	unsigned long pages = 0;
 
 	guard(mutex)(&kho_in.lock);
-	for_each_listed(n->node, count_part, &pages);
+	walk_listed(n->node, count_part, &pages);
 	return sysfs_emit(buf, "%llu\n", PFN_PHYS((u64)pages));
 }
 
@@ -990,7 +992,7 @@ static ssize_t node_store(struct kobject *kobj, struct kobj_attribute *attr,
 		return err;
 
 	guard(mutex)(&kho_in.lock);
-	for_each_listed(n->node, release_part, NULL);
+	walk_listed(n->node, release_part, NULL);
 	return count;
 }
 
@@ -1000,7 +1002,7 @@ static ssize_t unlisted_show(struct kobject *kobj, struct kobj_attribute *attr,
 	unsigned long pages = 0;
 
 	guard(mutex)(&kho_in.lock);
-	for_each_unlisted(count_part, &pages);
+	walk_unlisted(count_part, &pages);
 	return sysfs_emit(buf, "%llu\n", PFN_PHYS((u64)pages));
 }
 
@@ -1013,7 +1015,7 @@ static ssize_t unlisted_store(struct kobject *kobj, struct kobj_attribute *attr,
 		return err;
 
 	guard(mutex)(&kho_in.lock);
-	for_each_unlisted(release_part, NULL);
+	walk_unlisted(release_part, NULL);
 	return count;
 }
 

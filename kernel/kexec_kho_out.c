@@ -40,7 +40,7 @@
  * @mem_err: why the last range of a mem property could not be preserved
  */
 static struct kho_out {
-	struct mutex lock;
+	struct mutex lock;	/* all of this, and activation */
 	struct raw_notifier_head chain;
 	void *fdt;
 	size_t fdt_max;
@@ -52,7 +52,7 @@ static struct kho_out {
 	.lock = __MUTEX_INITIALIZER(kho_out.lock),
 };
 
-/* What notifiers in modules write with */
+/* What notifiers in modules write with; lib/fdt_sw.c exports nothing itself */
 EXPORT_SYMBOL_GPL(fdt_begin_node);
 EXPORT_SYMBOL_GPL(fdt_end_node);
 EXPORT_SYMBOL_GPL(fdt_property);

@@ -74,5 +74,6 @@ SCENARIOS = [
     Scenario("kdump", cmdline="kho=on crashkernel=160M",
              expected="sysrq triggered crash|Call Trace|Kernel panic"),
     Scenario("kexec-load", stages=1),
+    Scenario("memtest", stages=3),
     Scenario("reserve-mem", cmdline=f"kho=on {TRACE} {RAMOOPS}", stages=3),
 ]

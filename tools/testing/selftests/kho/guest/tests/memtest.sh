@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0
+# A memory test in the new kernel's early boot would overwrite what was handed
+# over: it is left out, and only then.
+case $kho_stage in
+0)	check "the test module loads" load test_kho
+	activate
+	kexec_to alt memtest=1 ;;
+1)	check_arrival alt
+	check "the memory test was skipped" logged "early_memtest: skipped"
+	check "the test module loads" load test_kho
+	check "contents match" logged "test_kho: restored .*contents match"
+	check_healthy
+	kexec_to alt kho=off ;;
+2)	check "without a handover, memory is tested" logged "early_memtest: # of tests"
+	check_healthy ;;
+esac
