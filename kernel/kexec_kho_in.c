@@ -176,8 +176,9 @@ static int __init check_fdt_early(phys_addr_t low, struct kho_why *why)
 
 	if (!kho_is_enabled())
 		return why_not(why, "kho=on is not on the command line");
-	if (!PAGE_ALIGNED(window.addr) || !window.len ||
-	    window.len > KHO_FDT_MAX)
+	if (!window.len)
+		return why_not(why, "what the boot loader says of it is malformed");
+	if (!IS_ALIGNED(window.addr, 8) || window.len > KHO_FDT_MAX)
 		return why_not(why, "the boot loader points to %#llx+%#llx, which cannot be an FDT",
 			       window.addr, window.len);
 	err = check_range("its FDT", &window, why);
@@ -229,7 +230,7 @@ static int __init check_parts(const struct kho_root *root, struct kho_why *why)
 	for (i = 0; i < root->table.nr; i++) {
 		struct kho_mem part = kho_range(&root->table, i);
 
-		if (!PAGE_ALIGNED(part.addr) ||
+		if (!IS_ALIGNED(part.addr, sizeof(__be64)) ||
 		    part.len % sizeof(struct kho_entry))
 			return why_not(why, "part %#llx+%#llx of the memory table is not aligned",
 				       part.addr, part.len);

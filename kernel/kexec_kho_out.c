@@ -568,6 +568,16 @@ static ssize_t scratch_show(struct kobject *kobj, struct kobj_attribute *attr,
 	return len;
 }
 
+static ssize_t window_show(struct kobject *kobj, struct kobj_attribute *attr,
+			   char *buf)
+{
+	guard(mutex)(&kho_out.lock);
+	return sysfs_emit(buf, "%#llx %#zx\n", (u64)virt_to_phys(kho_out.fdt),
+			  kho_out.fdt_max);
+}
+
+static struct kobj_attribute window_attr = __ATTR_RO_MODE(window, 0400);
+
 static struct kobj_attribute scratch_attr = __ATTR_RO_MODE(scratch, 0400);
 
 static ssize_t fdt_read(struct file *file, struct kobject *kobj,
@@ -587,6 +597,7 @@ static struct attribute *kho_attrs[] = {
 	&active_attr.attr,
 	&fdt_max_attr.attr,
 	&scratch_attr.attr,
+	&window_attr.attr,
 	NULL
 };
 

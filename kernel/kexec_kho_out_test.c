@@ -5,6 +5,7 @@
  * goes wrong in between, nothing may remain of it.
  */
 #include <kunit/test.h>
+#include <linux/memblock.h>
 #include <linux/ctype.h>
 #include <linux/vmalloc.h>
 

@@ -102,21 +102,33 @@ bool kho_scratch_overlaps(phys_addr_t addr, phys_addr_t len)
  */
 int kho_scratch_migratetype(unsigned long pfn, int migratetype)
 {
-	return kho_scratch_overlaps(PFN_PHYS(pfn), PAGE_SIZE) ?
+	phys_addr_t start = PFN_PHYS(pageblock_start_pfn(pfn));
+
+	return kho_scratch_overlaps(start, pageblock_nr_pages * PAGE_SIZE) ?
 		MIGRATE_CMA : migratetype;
+}
+
+/**
+ * arch_kho_maps_pages() - whether the linear map is made of single pages
+ *
+ * Return: true if so; then its page tables are large.
+ */
+bool __weak arch_kho_maps_pages(void)
+{
+	return debug_pagealloc_enabled();
 }
 
 /*
  * What the next kernel may need before it has read the memory table: page
  * tables for the linear map, two bits for each preserved page, its copy of
- * the table. Page-granular linear maps take eight bytes for each page more.
+ * the table.
  */
 static u64 early_room(u64 ram)
 {
 	u64 room = SZ_4M + ram / 4096;
 
-	if (debug_pagealloc_enabled())
-		room += ram / 512;
+	if (arch_kho_maps_pages())
+		room += ram / PAGE_SIZE * sizeof(pte_t);
 	return room;
 }
 
@@ -207,10 +219,10 @@ static int __init check(const struct kho_ranges *ranges, struct kho_why *why)
 
 		if (!mem.len || mem.addr + mem.len < mem.addr ||
 		    mem.addr < prev.addr + prev.len ||
-		    !IS_ALIGNED(mem.addr | mem.len, CMA_MIN_ALIGNMENT_BYTES)) {
+		    !PAGE_ALIGNED(mem.addr | mem.len)) {
 			snprintf(why->text, sizeof(why->text),
-				 "scratch %#llx+%#llx is empty, out of order or not whole pageblocks of %#lx bytes",
-				 mem.addr, mem.len, CMA_MIN_ALIGNMENT_BYTES);
+				 "scratch %#llx+%#llx is empty, out of order or not whole pages of %lu bytes",
+				 mem.addr, mem.len, PAGE_SIZE);
 			return -EINVAL;
 		}
 		if (!memblock_is_region_memory(mem.addr, mem.len)) {
@@ -361,8 +373,8 @@ bool kho_scratch_fits(const struct kimage *image, unsigned long entries)
 
 static void __init account_cma(const struct kho_mem *mem)
 {
-	unsigned long pfn = PHYS_PFN(mem->addr);
-	unsigned long end = pfn + PHYS_PFN(mem->len);
+	unsigned long pfn = pageblock_start_pfn(PHYS_PFN(mem->addr));
+	unsigned long end = PHYS_PFN(mem->addr + mem->len);
 
 	for (; pfn < end; pfn += pageblock_nr_pages) {
 		page_zone(pfn_to_page(pfn))->cma_pages += pageblock_nr_pages;
