@@ -889,7 +889,7 @@ static void vmalloc_test(struct kunit *test)
 	mem.addr = be64_to_cpu(kv.first);
 	KUNIT_EXPECT_EQ(test, preserved_now(test, mem, 0), 1);
 	list = phys_to_virt(mem.addr);
-	KUNIT_EXPECT_EQ(test, list->next, 0);
+	KUNIT_EXPECT_FALSE(test, list->next);
 	for (i = 0; i < 3; i++) {
 		mem.addr = be64_to_cpu(list->addr[i]);
 		KUNIT_EXPECT_EQ(test, mem.addr,

@@ -112,7 +112,7 @@ void __init kho_reserve_mem_add(phys_addr_t start, phys_addr_t size,
 
 static int write_region(void *fdt, unsigned int i)
 {
-	char node[16];
+	char node[20];
 
 	snprintf(node, sizeof(node), "region-%u", i);
 	return fdt_begin_node(fdt, node) ?:
