@@ -340,7 +340,7 @@ int kho_locate_mem_hole(struct kexec_buf *kbuf,
 			return 1;
 	}
 
-	pr_err("image does not fit: its segments up to one of %lu KiB, and the next kernel's early memory, need %llu KiB in scratch, which has %llu, in part occupied; boot with a larger kho_scratch=\n",
+	pr_err("image does not fit: its segments up to one of %lu KiB, and the next kernel's early memory, need %llu KiB in scratch, which has %llu KiB, in part occupied; boot with a larger kho_scratch=\n",
 	       kbuf->memsz >> 10, need >> 10, total >> 10);
 	return 0;
 }
@@ -366,7 +366,7 @@ bool kho_scratch_fits(const struct kimage *image, unsigned long entries)
 	if (need <= scratch_bytes())
 		return true;
 
-	pr_err("%lu preserved ranges are too many: the image and the next kernel's early memory need %llu KiB in scratch, which has %llu; preserve larger ranges, or boot with a larger kho_scratch=\n",
+	pr_err("%lu preserved ranges are too many: the image and the next kernel's early memory need %llu KiB in scratch, which has %llu KiB; preserve larger ranges, or boot with a larger kho_scratch=\n",
 	       entries, need >> 10, scratch_bytes() >> 10);
 	return false;
 }

@@ -50,10 +50,6 @@ static bool big;
 module_param(big, bool, 0644);
 MODULE_PARM_DESC(big, "write more into the FDT than it has room for");
 
-static bool restore_only;
-module_param(restore_only, bool, 0444);
-MODULE_PARM_DESC(restore_only, "preserve nothing for the next kernel");
-
 enum item_kind {
 	ITEM_FOLIO = 1,
 	ITEM_PAGES = 2,
@@ -583,7 +579,7 @@ static int __init test_kho_init(void)
 	int err;
 
 	err = restore_all();
-	if (err || restore_only)
+	if (err)
 		return err;
 	if (!kho_is_enabled()) {
 		pr_info("kexec handover is off: nothing is preserved\n");

@@ -58,7 +58,7 @@ kexec_load() {
 
 # kexec_to FLAVOUR "extra parameters": does not come back.
 kexec_to() {
-	check "kexec loads $1" kexec_load "$@" || true
+	check "kexec loads $1" kexec_load "$@"
 	kexec_go
 }
 kexec_go() {
@@ -77,10 +77,24 @@ send() {
 	{ echo "@file $1"; base64 "$2"; echo "@end"; } >"/dev/$port"
 }
 
+# Each part of the kernel's image, as /proc/iomem has it, lies in scratch.
+kernel_in_scratch() {
+	read -r addr len <$KHO/scratch
+	sed -n 's/^ *\([0-9a-f]*\)-\([0-9a-f]*\) : Kernel .*/0x\1 0x\2/p' /proc/iomem | {
+		parts=0
+		while read -r first last; do
+			parts=$((parts + 1))
+			[ $((first >= addr && last < addr + len)) = 1 ] || exit 1
+		done
+		[ $parts -gt 0 ]
+	}
+}
+
 # What every kernel that a handover reached must show.
 check_arrival() {
 	check "this is the $1 kernel" [ "$flavour" = "$1" ]
 	check "the handover was accepted" is $FW/status accepted
+	check "the kernel lies in scratch" kernel_in_scratch
 	send "incoming-$kho_stage.dtb" $FW/fdt
 }
 activate() {

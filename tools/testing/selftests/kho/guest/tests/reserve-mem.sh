@@ -14,11 +14,21 @@ case $kho_stage in
 	check "events before that, too" grep -q "sched_switch: prev_comm=" $trace/trace
 	check "the trace survived" grep -q "trace marker of stage 0" $trace/trace
 	check "the console survived" grep -q "console marker of stage 0" $console
+	say "console marker of stage 1"
 	activate
-	kexec_to main "reserve_mem=4M:4096:trace reserve_mem=2M:4096:oops" ;;
+	kexec_to main "reserve_mem=4M:4096:trace reserve_mem=2M:4096:oops reserve_mem=64K:256M:other" ;;
 2)	check_arrival main
 	check "a changed size gives a line that names the region" \
 		logged "oops: .*handed over.*reserved anew"
-	check "and a fresh region" fails grep -q "console marker of stage 0" $console
+	check "and a fresh region" fails grep -q "console marker of stage 1" $console
+	check "so does another alignment" \
+		logged "other: handed over at .*not aligned.*reserved anew"
+	check "the region that is as it was survived again" \
+		grep -q "trace marker of stage 0" $trace/trace
+	check "the old regions are unclaimed" is $FW/unclaimed/reserve-mem $((1048576 + 65536))
+	free=$(awk '/MemFree/ { print $2 }' /proc/meminfo)
+	check "they can be released" put 1 $FW/unclaimed/reserve-mem
+	check "then they are not" is $FW/unclaimed/reserve-mem 0
+	check "but free" [ $(awk '/MemFree/ { print $2 }' /proc/meminfo) -gt $((free + 512)) ]
 	check_healthy ;;
 esac
