@@ -75,5 +75,6 @@ SCENARIOS = [
              expected="sysrq triggered crash|Call Trace|Kernel panic"),
     Scenario("kexec-load", stages=1),
     Scenario("memtest", stages=3),
-    Scenario("reserve-mem", cmdline=f"kho=on {TRACE} {RAMOOPS}", stages=3),
+    Scenario("reserve-mem", cmdline=f"kho=on {TRACE} {RAMOOPS} reserve_mem=64K:4096:other",
+             stages=3),
 ]
