@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
 # Owns the commands of this repository; `make` alone lists them.
-ARCH ?= x86_64
 export KHO_T0 := $(shell date +%s.%N)
-VMTEST := tools/testing/selftests/kho/vmtest.py --arch $(ARCH) --linux build/linux --build build
+VMTEST := tools/testing/selftests/kho/vmtest.py $(ARCH:%=--arch %) --linux build/linux --build build
 MAKEFLAGS += --no-print-directory
 
 help: ## this list
-	@echo 'make TARGET [ARCH=x86_64] [ACCEL=kvm]'
+	@echo 'make TARGET [ARCH=x86_64|arm64] [ACCEL=kvm]'
 	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' Makefile | expand -t 12
+
+# What they need for an architecture is installed only when it is asked for.
+demo shell kernel: SETUP := $(or $(ARCH),x86_64)
+test: SETUP := $(or $(ARCH),all)
 
 demo: tree ## hand state from one kernel to the next, and show it
 	@$(VMTEST) demo
 
-test: tree ## run every test; ONLY=name,name runs a few scenarios
+test: tree ## run every test on all architectures; ONLY=name,name runs a few scenarios
 	@$(VMTEST) test --only '$(ONLY)'
 
 shell: tree ## boot the demo's guest to a prompt
@@ -31,7 +34,7 @@ check: tree ## checkpatch.pl on the series
 	@cd build/linux && scripts/checkpatch.pl --quiet --git base..HEAD
 
 setup: ## install the Debian packages that are missing
-	@scripts/setup
+	@scripts/setup $(SETUP)
 
 clean: ## remove everything generated
 	rm -rf build

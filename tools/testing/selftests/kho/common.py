@@ -3,6 +3,7 @@
 and running a host command."""
 
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -16,17 +17,42 @@ for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"):
     os.environ.pop(name, None)
 T0 = float(os.environ.get("KHO_T0", time.time()))
 
+# What sets an architecture apart; its kernel options are in configs/<name>*.config.
 ARCHES = {
     "x86_64": {
+        "machine": "x86_64",        # as uname has it
         "karch": "x86_64",
-        "cross": "",
+        "triplet": "x86_64-linux-gnu",
+        "debian": "amd64",
+        "packages": "qemu-system-x86",  # read by scripts/setup, too
+        "flavours": ["main", "alt", "nokho"],
         "target": "bzImage",
         "image": "arch/x86/boot/bzImage",
         "qemu": ["qemu-system-x86_64", "-machine", "pc"],
         "cpu": "max",
         "console": "console=ttyS0",
+        "crashkernel": "160M",
+    },
+    "arm64": {
+        "machine": "aarch64",
+        "karch": "arm64",
+        "triplet": "aarch64-linux-gnu",
+        "debian": "arm64",
+        "packages": "gcc-aarch64-linux-gnu qemu-system-arm",
+        "flavours": ["main", "alt", "64k", "nokho"],
+        "target": "Image",
+        "image": "arch/arm64/boot/Image",
+        # A GICv3 goes on writing to the old kernel's tables after a kexec.
+        "qemu": ["qemu-system-aarch64", "-machine", "virt,gic-version=2"],
+        "cpu": "cortex-a76",
+        "console": "console=ttyAMA0 earlycon",
+        "crashkernel": "256M",
     },
 }
+
+
+def native(arch):
+    return ARCHES[arch]["machine"] == platform.machine()
 
 
 class Failure(Exception):

@@ -2,28 +2,79 @@
 """Owns what the guests are given: an initramfs (busybox, Debian's kexec, our
 scripts) and a disk that is a plain tar of kernels and modules to kexec into."""
 
+import os
 import re
 import shutil
 import tarfile
+from pathlib import Path
 
-from common import ARCHES, HERE, run
-
-
-def kexec_files():
-    """kexec and the shared libraries that it loads."""
-    tool = shutil.which("kexec", path="/sbin:/usr/sbin")
-    return [tool] + re.findall(r"(/\S+) \(0x", run(["ldd", tool]))
+from common import ARCHES, HERE, Failure, native, run, step
 
 
-def initramfs(build_dir):
-    root, image = build_dir / "initramfs", build_dir / "initramfs.gz"
+def userland(arch, build_dir):
+    """Where busybox and kexec are: on this machine, or unpacked below build_dir."""
+    if native(arch):
+        return Path("/")
+    root, work = build_dir / f"userland/{arch}", build_dir / f"userland/{arch}-apt"
+    if root.exists():
+        return root
+    if not shutil.which("apt-get"):
+        raise Failure(f"{root} should have busybox and kexec for {arch}; Debian's apt-get, "
+                      "which fetches them, is not here")
+    step(f"fetching busybox and kexec for {arch}")
+    # With a state of its own, apt leaves this machine's packages alone.
+    shutil.rmtree(work, ignore_errors=True)
+    for name in ("state/lists/partial", "cache/archives/partial", "root"):
+        (work / name).mkdir(parents=True)
+    (work / "status").touch()
+    options = {"Dir::State": work / "state", "Dir::State::status": work / "status",
+               "Dir::Cache": work / "cache", "APT::Sandbox::User": "root",
+               "APT::Architecture": ARCHES[arch]["debian"],
+               "APT::Architectures": ARCHES[arch]["debian"],
+               "Acquire::Languages": "none", "Acquire::Retries": "3"}
+    apt = ["apt-get", "-q", "-y", *(f"-o{k}={v}" for k, v in options.items())]
+    run([*apt, "update"])
+    run([*apt, "install", "--download-only", "--no-install-recommends", "busybox-static",
+         "kexec-tools"])
+    for deb in (work / "cache/archives").glob("*.deb"):
+        run(["dpkg-deb", "-x", deb, work / "root"])
+    (work / "root").rename(root)
+    shutil.rmtree(work)
+    return root
+
+
+def find(root, arch, name):
+    """Where below root a path, or a library, is."""
+    triplet = ARCHES[arch]["triplet"]
+    places = ["lib64/", f"lib/{triplet}/", "lib/"] if "/" not in name else [""]
+    for place in [u + p for u in ("", "usr/") for p in places]:
+        if (root / (place + name.lstrip("/"))).exists():
+            return place + name.lstrip("/")
+    raise Failure(f"{root} has no {name}")
+
+
+def with_libraries(root, arch, names):
+    """These, and all that they load, as paths below root."""
+    found, c = [], dict(os.environ, LC_ALL="C")
+    for name in names:
+        path = find(root, arch, name)
+        if path not in found:
+            text = run(["readelf", "-ld", root / path], env=c)
+            names += re.findall(r"(?:interpreter: |\(NEEDED\).*\[)(\S+)\]", text)
+            found.append(path)
+    return found
+
+
+def initramfs(arch, build_dir):
+    root, image = build_dir / f"initramfs-{arch}", build_dir / f"initramfs-{arch}.gz"
     shutil.rmtree(root, ignore_errors=True)
     shutil.copytree(HERE / "guest", root)
-    for path in ["/bin/busybox", *kexec_files()]:
-        # Where /lib64 and /sbin are links into /usr the guest still has plain paths.
-        to = root / path.lstrip("/")
+    source = userland(arch, build_dir)
+    for path in with_libraries(source, arch, ["/bin/busybox", "/sbin/kexec"]):
+        # Where /lib and /sbin are links into /usr the guest still has plain paths.
+        to = root / path.removeprefix("usr/")
         to.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, to)
+        shutil.copy2(source / path, to)
     run(["sh", "-c", f"cd {root} && find . | cpio --quiet -o -H newc -R 0:0 | gzip -9 >{image}"])
     return image
 

@@ -6,11 +6,12 @@ import hashlib
 import re
 import subprocess
 
-from common import ARCHES, HERE, Failure, run, step
+from common import ARCHES, HERE, Failure, native, run, step
 
 FLAVOURS = {
     "main": ["common", "handover", "main"],
     "alt": ["common", "handover", "alt"],
+    "64k": ["common", "handover"],
     "nokho": ["common", "nokho"],
 }
 
@@ -39,9 +40,12 @@ def check_config(wanted, config):
 
 
 def source_state(linux):
-    """Changes with every change of the source tree, committed or not."""
-    tree = run(["git", "rev-parse", "HEAD^{tree}"], cwd=linux)
-    return tree + run(["git", "diff", "HEAD"], cwd=linux)
+    """Changes with every change of what a kernel is built from, committed or not."""
+    trees = run(["git", "ls-tree", "HEAD"], cwd=linux) + run(["git", "ls-tree", "HEAD", "tools/"],
+                                                             cwd=linux)
+    apart = ("\tDocumentation", "\ttools", "\ttools/testing")
+    return "".join(t + "\n" for t in trees.splitlines() if not t.endswith(apart)) + run(
+        ["git", "diff", "HEAD", "--", ".", ":!Documentation", ":!tools/testing"], cwd=linux)
 
 
 def configure(make, linux, out, frags):
@@ -66,8 +70,9 @@ def build(arch, flavour, linux, build_dir, jobs):
     out.mkdir(parents=True, exist_ok=True)
     spec = ARCHES[arch]
     # LOCALVERSION= keeps git's state out of the version string.
+    cross = "" if native(arch) else spec["triplet"] + "-"
     make = ["make", "-s", "-C", str(linux), f"O={out}", f"ARCH={spec['karch']}",
-            f"CROSS_COMPILE={spec['cross']}", "LOCALVERSION="]
+            f"CROSS_COMPILE={cross}", "LOCALVERSION="]
     configure(make, linux, out, frags)
     run(make + [f"-j{jobs}", spec["target"], "modules"], log=out / "build.log")
     stamp.write_text(state)

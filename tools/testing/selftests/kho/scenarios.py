@@ -5,15 +5,18 @@ that a guest sent. A guest's own part is guest/tests/<script>.sh."""
 import re
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Callable, Optional
 
 
 @dataclass
 class Scenario:
     name: str
-    cmdline: str = "kho=on"
+    cmdline: str = "kho=on"       # {name} is replaced from the table of architectures
     script: str = ""              # guest/tests/<script>.sh, the name if not given
     flavour: str = "main"         # booted first
+    arches: tuple = ()            # on these only; on all, if not given
+    cpu: str = ""                 # QEMU's -cpu, the architecture's own if not given
     smp: int = 2
     mem: str = "1G"
     timeout: int = 120
@@ -27,6 +30,9 @@ class Scenario:
 
 
 def dtc(source, target, data):
+    """What dtc makes of bytes, or of a file."""
+    if isinstance(data, Path):
+        data = data.read_bytes() if data.exists() else b""
     done = subprocess.run(["dtc", "-q", "-I", source, "-O", target], input=data,
                           capture_output=True)
     return done.stdout if done.returncode == 0 else b""
@@ -44,6 +50,42 @@ def dtc_round_trip(out):
     return found
 
 
+def ranges(blob, node, name, cells=(2, 2)):
+    """[(address, size)] of a property that has so many cells for each."""
+    done = subprocess.run(["fdtget", "-t", "x", str(blob), node, name], capture_output=True,
+                          text=True)
+    words, found = [int(w, 16) for w in done.stdout.split()], []
+    while len(words) >= sum(cells):
+        pair = []
+        for n in cells:
+            pair.append(sum(w << 32 * i for i, w in enumerate(reversed(words[:n]))))
+            words = words[n:]
+        found.append(tuple(pair))
+    return found
+
+
+def chosen(out):
+    """On a machine with a devicetree, /chosen says where the handover is."""
+    hardware, blob = out / "hardware-1", out / "incoming-1.dtb"
+    if not hardware.exists():
+        return []
+    cells = [ranges(hardware, "/", f"#{what}-cells", (1, 0))[0][0] for what in ("address", "size")]
+    fdt = ranges(hardware, "/chosen", "linux,kho-fdt", cells)
+    scratch = ranges(hardware, "/chosen", "linux,kho-scratch", cells)
+    window = [int(w, 16) for w in (out / "window").read_text().split()] \
+        if (out / "window").exists() else [0, 0]
+    size = blob.stat().st_size if blob.exists() else 0
+    fits = len(fdt) == 1 and fdt[0][0] == window[0] and size <= fdt[0][1] <= window[1]
+    listed = bool(scratch) and scratch == ranges(blob, "/", "scratch")
+    return [("ok" if fits else "failed",
+             f"/chosen has the handover FDT where the first kernel had it: {fdt}, {window}"),
+            ("ok" if listed else "failed", "/chosen has the blob's scratch areas")]
+
+
+def demo(out):
+    return dtc_round_trip(out) + chosen(out)
+
+
 def plain_files(out):
     """Files sent before and after a kexec arrive whole."""
     names = [f"release-{i}" for i in range(2)]
@@ -53,14 +95,19 @@ def plain_files(out):
 
 
 TRACE = "reserve_mem=4M:4096:trace trace_instance=boot_map@trace"
-RAMOOPS = ("reserve_mem=1M:4096:oops ramoops.mem_name=oops ramoops.mem_size=0x100000 "
-           "ramoops.console_size=0x40000 ramoops.record_size=0x10000")
+OOPS = ("ramoops.mem_name=oops ramoops.mem_size=0x100000 "
+        "ramoops.console_size=0x40000 ramoops.record_size=0x10000")
+RAMOOPS = f"reserve_mem=1M:4096:oops {OOPS}"
+# For kernels whose pages are of different sizes.
+RAMOOPS_64K = f"reserve_mem=1M:65536:oops {OOPS}"
+ARM64 = ("arm64",)
+VA_52 = "kho_logged=52-bit.Virtual.Addressing"
 # Host checks, timeouts and memory differ; everything else is in the guest scripts.
 SCENARIOS = [
     Scenario("plain", cmdline="", check=plain_files),
     Scenario("plain-nokho", cmdline="", script="nokho-plain"),
     Scenario("kunit", cmdline="kho=on kunit.enable=1 kunit.filter_glob=kho*", stages=1, kunit=True),
-    Scenario("demo", cmdline=f"kho=on {TRACE} {RAMOOPS}", check=dtc_round_trip),
+    Scenario("demo", cmdline=f"kho=on {TRACE} {RAMOOPS}", check=demo),
     Scenario("chain", stages=3, check=dtc_round_trip),
     Scenario("chain-up", script="chain", smp=1, stages=3, check=dtc_round_trip),
     Scenario("chain-big", script="chain", mem="4G", stages=3, check=dtc_round_trip),
@@ -71,10 +118,22 @@ SCENARIOS = [
     Scenario("failing-notifier"),
     Scenario("too-big", cmdline="kho=on kho_scratch=64M", stages=1),
     Scenario("nokho"),
-    Scenario("kdump", cmdline="kho=on crashkernel=160M",
+    Scenario("kdump", cmdline="kho=on crashkernel={crashkernel}", stages=3,
              expected="sysrq triggered crash|Call Trace|Kernel panic"),
     Scenario("kexec-load", stages=1),
     Scenario("memtest", stages=3),
     Scenario("reserve-mem", cmdline=f"kho=on {TRACE} {RAMOOPS} reserve_mem=64K:4096:other",
              stages=3),
+    Scenario("pages-64k", arches=ARM64, script="pages", mem="2G",
+             cmdline=f"kho=on kho_to=64k {RAMOOPS_64K}"),
+    Scenario("pages-4k", arches=ARM64, script="pages", mem="2G", flavour="64k",
+             cmdline=f"kho=on kho_to=main {RAMOOPS_64K}"),
+    Scenario("pages-64k-refused", arches=ARM64, mem="2G"),
+    Scenario("va-52", arches=ARM64, script="chain", cpu="max", stages=3,
+             cmdline=f"kho=on {VA_52}", check=dtc_round_trip),
+    Scenario("va-52-64k", arches=ARM64, script="chain", cpu="max,lpa2=off", flavour="64k",
+             mem="2G", stages=3, cmdline=f"kho=on kho_first=64k kho_second=64k {VA_52}",
+             check=dtc_round_trip),
+    Scenario("rodata-on", arches=ARM64, script="chain", stages=3,
+             cmdline="kho=on kho_next=rodata=on", check=dtc_round_trip),
 ]

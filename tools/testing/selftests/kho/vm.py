@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import threading
 
-from common import ARCHES
+from common import ARCHES, native
 
 # Any of these on a console fails a scenario that did not announce it.
 SPLAT = re.compile(r"WARNING:|BUG:|Oops|Call Trace|KASAN|general protection|Kernel panic")
@@ -17,9 +17,9 @@ RESULT = re.compile(r"kho-test: (ok|not ok|skip) (.*)")
 
 
 def command(arch, scenario, kernel, initrd, disk, cmdline):
-    spec, accel = ARCHES[arch], os.environ.get("ACCEL", "tcg")
-    cpu = spec["cpu"] if accel == "tcg" else "host"
     # KVM is opt-in: on nested machines it may open and then hang every guest.
+    spec, accel = ARCHES[arch], os.environ.get("ACCEL", "tcg") if native(arch) else "tcg"
+    cpu = scenario.cpu or spec["cpu"] if accel == "tcg" else "host"
     return [*spec["qemu"], "-accel", accel + (",thread=multi" if accel == "tcg" else ""),
             "-cpu", cpu, "-smp", str(scenario.smp), "-m", scenario.mem,
             "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
@@ -28,8 +28,9 @@ def command(arch, scenario, kernel, initrd, disk, cmdline):
 
 
 def cmdline(arch, scenario):
-    return (f"{ARCHES[arch]['console']} loglevel=7 panic=-1 kho_test={scenario.script} "
-            f"kho_stages={scenario.stages} {scenario.cmdline}").strip()
+    spec = ARCHES[arch]
+    return (f"{spec['console']} loglevel=7 panic=-1 kho_test={scenario.script} "
+            f"kho_stages={scenario.stages} {scenario.cmdline.format(**spec)}").strip()
 
 
 def run(arch, scenario, kernel, initrd, disk, out, on_line=lambda line: None):

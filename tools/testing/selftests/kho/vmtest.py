@@ -15,35 +15,36 @@ import guest
 import kernel
 import vm
 from common import ARCHES, HERE, Failure, log_to, say, step
-from scenarios import SCENARIOS, Scenario
+from scenarios import SCENARIOS, Scenario, dtc
 
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("action", nargs="?", default="test",
                    choices=["kernel", "test", "demo", "shell"])
-    p.add_argument("--arch", default="x86_64", choices=sorted(ARCHES))
+    p.add_argument("--arch", choices=sorted(ARCHES),
+                   help="test: all, if not given; otherwise x86_64")
     p.add_argument("--linux", type=Path, default=HERE.parents[3], help="the kernel tree to build")
     p.add_argument("--build", type=Path, default=Path("build"))
     p.add_argument("--only", default="", help="scenarios, separated by commas")
     return p.parse_args()
 
 
-def prepare(args):
+def prepare(args, arch):
     """Kernels, initramfs, disk. Returns what a guest needs to boot."""
     build_dir = args.build.resolve()
     build_dir.mkdir(exist_ok=True)
-    outs = {f: kernel.build(args.arch, f, args.linux.resolve(), build_dir, os.cpu_count())
-            for f in kernel.FLAVOURS}
-    initrd = guest.initramfs(build_dir)
-    return {"arch": args.arch, "initrd": initrd, "results": build_dir / "results",
-            "disk": guest.disk(args.arch, outs, initrd, build_dir),
-            "images": {f: out / ARCHES[args.arch]["image"] for f, out in outs.items()}}
+    outs = {f: kernel.build(arch, f, args.linux.resolve(), build_dir, os.cpu_count())
+            for f in ARCHES[arch]["flavours"]}
+    initrd = guest.initramfs(arch, build_dir)
+    return {"arch": arch, "initrd": initrd, "results": build_dir / "results" / arch,
+            "disk": guest.disk(arch, outs, initrd, build_dir),
+            "images": {f: out / ARCHES[arch]["image"] for f, out in outs.items()}}
 
 
 def run_one(ready, scenario, on_line=lambda line: None):
     out = ready["results"] / scenario.name
-    step(f"{scenario.name} ...")
+    step(f"{ready['arch']} {scenario.name} ...")
     lines, ended = vm.run(ready["arch"], scenario, ready["images"][scenario.flavour],
                           ready["initrd"], ready["disk"], out, on_line)
     found = vm.verdicts(lines, scenario)
@@ -57,26 +58,28 @@ def run_one(ready, scenario, on_line=lambda line: None):
         found.append(("failed", f"kernel number {missing[0]} of the scenario reports"))
     if scenario.check:
         found += scenario.check(out)
-    report(scenario, found, lines, out)
+    report(f"{ready['arch']} {scenario.name}", found, lines, out)
     return found
 
 
-def report(scenario, found, lines, out):
+def report(title, found, lines, out):
     bad = [name for result, name in found if result == "failed"]
-    step(f"{scenario.name}: {sum(r == 'ok' for r, _ in found)} passed, {len(bad)} failed")
+    step(f"{title}: {sum(r == 'ok' for r, _ in found)} passed, {len(bad)} failed")
     if bad:
         say("\n".join([*("    " + s for s in lines[-40:]),
-                       *(f"  FAILED {scenario.name}: {name}" for name in bad),
+                       *(f"  FAILED {title}: {name}" for name in bad),
                        f"  console: {os.path.relpath(out / 'console.log')}"]))
 
 
-def chosen(only):
+def chosen(only, arches):
+    """(architecture, scenario) for each that shall run."""
     names = [n for n in only.split(",") if n]
     unknown = set(names) - {s.name for s in SCENARIOS}
     if unknown:
         raise Failure(f"no scenario {', '.join(sorted(unknown))}; there are: "
                       + " ".join(s.name for s in SCENARIOS))
-    return [s for s in SCENARIOS if not names or s.name in names]
+    return [(a, s) for a in arches for s in SCENARIOS
+            if (not names or s.name in names) and a in (s.arches or ARCHES)]
 
 
 def total(results):
@@ -89,17 +92,26 @@ def total(results):
 
 def test(args):
     log_to(args.build / "test.log")
+    ready, results = {}, []
     try:
-        scenarios, ready = chosen(args.only), prepare(args)
+        todo = chosen(args.only, [args.arch] if args.arch else list(ARCHES))
     except Failure as e:
         say(f"FAILED: {e}")
-        return total([[("failed", "build")]])
+        return total([[("failed", "scenario")]])
+    for arch in dict.fromkeys(arch for arch, _ in todo):
+        try:
+            ready[arch] = prepare(args, arch)
+        except Failure as e:
+            # The architectures that could be built are tested all the same.
+            say(f"FAILED {arch}: {e}")
+            results.append([("failed", "build")])
+    todo = [(arch, s) for arch, s in todo if arch in ready]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = list(pool.map(lambda s: run_one(ready, s), scenarios))
-    for s, found in zip(scenarios, results):
+        ran = list(pool.map(lambda t: run_one(ready[t[0]], t[1]), todo))
+    for (arch, s), found in zip(todo, ran):
         for name in [n for r, n in found if r == "failed"]:
-            say(f"FAILED {s.name}: {name} (build/results/{s.name}/console.log)")
-    return total(results)
+            say(f"FAILED {arch} {s.name}: {name} (build/results/{arch}/{s.name}/console.log)")
+    return total(results + ran)
 
 
 def narrate(line):
@@ -111,14 +123,17 @@ def narrate(line):
 
 def demo(args):
     log_to(args.build / "demo.log")
-    ready = prepare(args)
+    ready = prepare(args, args.arch)
     scenario = next(s for s in SCENARIOS if s.name == "demo")
     found = run_one(ready, scenario, narrate)
-    out = ready["results"] / "demo"
+    out = ready["results"] / scenario.name
     for dts in sorted(out.glob("incoming-*.dts")):
         blob = os.path.relpath(dts.with_suffix(".dtb"))
         say(f"\nThe handover, as `dtc -I dtb -O dts {blob}` prints it:\n")
         say(dts.read_text())
+    if (told := dtc("dtb", "dts", out / "hardware-1")):
+        say("What /chosen of the hardware's devicetree said of it:\n")
+        say("\n".join(s for s in told.decode().splitlines() if "linux,kho-" in s) + "\n")
     bad = sum(result == "failed" for result, _ in found)
     say(f"The handover FAILED: {bad} checks" if bad else
         f"The handover works: {len(found)} checks passed, and the second kernel has the state "
@@ -127,7 +142,7 @@ def demo(args):
 
 
 def shell(args):
-    ready = prepare(args)
+    ready = prepare(args, args.arch)
     demo_scenario = next(s for s in SCENARIOS if s.name == "demo")
     scenario = Scenario("shell", cmdline=demo_scenario.cmdline)
     qemu = vm.command(args.arch, scenario, ready["images"]["main"], ready["initrd"], ready["disk"],
@@ -138,8 +153,11 @@ def shell(args):
 
 if __name__ == "__main__":
     options = arguments()
+    if options.action != "test":
+        options.arch = options.arch or "x86_64"
     try:
-        actions = {"kernel": lambda a: prepare(a) and 0, "test": test, "demo": demo, "shell": shell}
+        actions = {"kernel": lambda a: prepare(a, a.arch) and 0, "test": test, "demo": demo,
+                   "shell": shell}
         sys.exit(actions[options.action](options))
     except Failure as failure:
         sys.exit(f"vmtest: {failure}")

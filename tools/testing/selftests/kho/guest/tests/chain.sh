@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-# Two builds hand over to each other: main, alt, main. Contents are checked by
-# the test module's hashes; each kernel has its own text address (KASLR).
+# Two builds hand over to each other: main, alt, main, or those that the
+# scenario names. Contents are checked by the test module's hashes; each kernel
+# has its own text address (KASLR).
+: "${kho_first:=main}" "${kho_second:=alt}"
 text=$(awk '$3 == "_text" { print $1 }' /proc/kallsyms)
 [ "$kho_stage" = 0 ] || check_arrival "$kho_expect"
+[ "$flavour" = main ] || [ -z "$kho_logged" ] ||
+	check "the log has $kho_logged" logged "$kho_logged"
 forget_log
 # Other contents each time: what is left of an older kernel would not do.
 check "the test module loads" load test_kho seed=$((kho_stage + 1))
@@ -16,8 +20,8 @@ if [ "$kho_stage" != 0 ]; then
 	check_healthy
 fi
 case $kho_stage in
-0)	activate; kexec_to alt "kho_expect=alt kho_text=$text" ;;
-1)	activate; kexec_to main "kho_expect=main kho_text=$kho_text,$text" ;;
+0)	activate; kexec_to "$kho_second" "kho_expect=$kho_second kho_text=$text $kho_next" ;;
+1)	activate; kexec_to "$kho_first" "kho_expect=$kho_first kho_text=$kho_text,$text" ;;
 2)	# Two in a row may coincide by chance; three in a row do not.
 	check "the kernels lay at different addresses" \
 		[ "$kho_text,$text" != "$text,$text,$text" ] ;;

@@ -17,12 +17,14 @@ case $kho_stage in
 	say "Now the other kernel is loaded with plain kexec -s -l, and the handover activated."
 	check "kexec loads the alt kernel" kexec_load alt
 	activate
+	[ ! -d /proc/device-tree ] || send window $KHO/window
 	say "kexec -e"
 	kexec_go
 	;;
 1)
 	say "I am the second kernel, $release. /sys/firmware/kho/status says: $(cat $FW/status)"
 	check_arrival alt
+	[ ! -d /proc/device-tree ] || send hardware-1 /sys/firmware/fdt
 	say "Trace events of the first kernel:"
 	show grep -B 2 "a line from" $trace/trace
 	check "its trace is here" grep -q "a line from .*main" $trace/trace
