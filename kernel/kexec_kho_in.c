@@ -15,6 +15,7 @@
 
 #include <linux/bitmap.h>
 #include <linux/cleanup.h>
+#include <linux/crash_dump.h>
 #include <linux/export.h>
 #include <linux/init.h>
 #include <linux/io.h>
@@ -130,14 +131,16 @@ void __init kho_set_incoming(phys_addr_t fdt, u64 window)
 	kho_in.window = window;
 }
 
-/* Whether all of a range is RAM that the kernel maps */
-static bool __init is_mapped_ram(u64 addr, u64 len)
+/* Whether all pages of a range are RAM that the kernel maps */
+bool __init kho_is_mapped_ram(u64 addr, u64 len)
 {
 	struct memblock_region *r;
 	u64 end = addr + len;
 
-	if (!len || end < addr)
+	if (!len || end < addr || end > -PAGE_SIZE)
 		return false;
+	addr = ALIGN_DOWN(addr, PAGE_SIZE);
+	end = PAGE_ALIGN(end);
 
 	for_each_mem_region(r) {
 		if (r->base > addr)
@@ -155,7 +158,7 @@ static bool __init is_mapped_ram(u64 addr, u64 len)
 static int __init check_range(const char *what, const struct kho_mem *mem,
 			      struct kho_why *why)
 {
-	if (!is_mapped_ram(mem->addr, mem->len))
+	if (!kho_is_mapped_ram(mem->addr, mem->len))
 		return why_not(why, "%s %#llx+%#llx is not RAM here", what,
 			       mem->addr, mem->len);
 	if (memblock_is_region_reserved(mem->addr, mem->len))
@@ -178,7 +181,8 @@ static int __init check_fdt_early(phys_addr_t low, struct kho_why *why)
 		return why_not(why, "kho=on is not on the command line");
 	if (!window.len)
 		return why_not(why, "what the boot loader says of it is malformed");
-	if (!IS_ALIGNED(window.addr, 8) || window.len > KHO_FDT_MAX)
+	if (!IS_ALIGNED(window.addr, 8) ||
+	    offset_in_page(window.addr) + window.len > KHO_FDT_MAX)
 		return why_not(why, "the boot loader points to %#llx+%#llx, which cannot be an FDT",
 			       window.addr, window.len);
 	err = check_range("its FDT", &window, why);
@@ -207,6 +211,9 @@ void __init kho_early_init(phys_addr_t low)
 {
 	struct kho_why why;
 
+	/* A crash kernel takes no part, whatever it may be told */
+	if (is_kdump_kernel())
+		kho_in.offered = false;
 	if (!kho_in.offered)
 		return;
 
@@ -534,6 +541,16 @@ const void *kho_get_fdt(void)
 	return kho_in.fdt;
 }
 EXPORT_SYMBOL_GPL(kho_get_fdt);
+
+/*
+ * Before an image that does not carry a handover is executed: its kernel may be
+ * told of ours, by a copy of the devicetree that this kernel was booted with.
+ */
+void kho_in_forget(void)
+{
+	if (kho_in.fdt)
+		fdt_set_magic((void *)kho_in.fdt, 0);
+}
 
 /* kexecs since cold boot */
 u32 kho_in_count(void)

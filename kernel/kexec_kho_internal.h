@@ -46,13 +46,16 @@ struct kho_vmalloc_page {
 int kho_mem_list(const struct kho_mem *mem);
 void kho_mem_unlist(void);
 bool kho_mem_is_boot(void *p, size_t len);
-bool kho_mem_covers(const struct kho_mem *mem);
+bool kho_mem_is_listed(const struct kho_mem *mem);
+unsigned long kho_mem_nr_listed(void);
 int kho_mem_freeze(struct kho_table *table);
 void kho_mem_thaw(struct kho_table *table);
 bool kho_mem_empty(void);
 
 /* kexec_kho_in.c */
 u32 kho_in_count(void);
+bool kho_is_mapped_ram(u64 addr, u64 len);
+void kho_in_forget(void);
 
 
 #endif /* LINUX_KEXEC_KHO_INTERNAL_H */

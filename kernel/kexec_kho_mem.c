@@ -392,10 +392,14 @@ int kho_preserve_vmalloc(void *ptr, struct kho_vmalloc *kv)
 		if (err)
 			break;
 		list->addr[slot] = cpu_to_be64(page_to_phys(area->pages[i]));
+		if (!slot)
+			cond_resched();
 	}
 
-	if (err)
+	if (err) {
 		undo_vmalloc(kv->first, i);
+		*kv = (struct kho_vmalloc){ };
+	}
 	return err;
 }
 EXPORT_SYMBOL_GPL(kho_preserve_vmalloc);
@@ -481,17 +485,40 @@ void kho_mem_unlist(void)
 }
 
 /**
- * kho_mem_covers() - whether all of a range is preserved
+ * kho_mem_is_listed() - whether a range was listed, and is preserved
  * @mem: the range
  *
- * Return: true if so.
+ * Return: true if kho_mem_list() was called for just this range, and all of it
+ * is still preserved.
  */
-bool kho_mem_covers(const struct kho_mem *mem)
+bool kho_mem_is_listed(const struct kho_mem *mem)
 {
 	unsigned long first = PHYS_PFN(mem->addr);
+	unsigned long last = first + PHYS_PFN(mem->len) - 1;
+	MA_STATE(mas, &listed, first, first);
+
+	if (!PAGE_ALIGNED(mem->addr | mem->len))
+		return false;
 
 	guard(mutex)(&lock);
-	return is_covered(&preserved, first, first + PHYS_PFN(mem->len) - 1);
+	return mas_walk(&mas) && mas.index == first && mas.last == last &&
+	       is_covered(&preserved, first, last);
+}
+
+/**
+ * kho_mem_nr_listed() - how often kho_mem_list() succeeded
+ *
+ * Return: the number since kho_mem_unlist().
+ */
+unsigned long kho_mem_nr_listed(void)
+{
+	MA_STATE(mas, &listed, 0, 0);
+	unsigned long nr = 0;
+
+	guard(mutex)(&lock);
+	while (mas_find(&mas, ULONG_MAX))
+		nr++;
+	return nr;
 }
 
 static void free_table(struct kho_table *table)

@@ -37,6 +37,7 @@
  * @table:   the memory table of an active handover
  * @active:  the FDT is finished and the set of preserved memory is frozen
  * @jumping: kexec is under way: what is active stays so
+ * @nr_checked: ranges of mem properties that were found preserved
  * @mem_err: why the last range of a mem property could not be preserved
  */
 static struct kho_out {
@@ -47,6 +48,7 @@ static struct kho_out {
 	struct kho_table table;
 	bool active;
 	bool jumping;
+	unsigned long nr_checked;
 	int mem_err;
 } kho_out = {
 	.lock = __MUTEX_INITIALIZER(kho_out.lock),
@@ -246,8 +248,10 @@ static int check_listed(const struct kho_ranges *ranges, unsigned int node,
 	for (i = 0; i < ranges->nr; i++) {
 		struct kho_mem mem = kho_range(ranges, i);
 
-		if (kho_mem_covers(&mem))
+		if (kho_mem_is_listed(&mem)) {
+			kho_out.nr_checked++;
 			continue;
+		}
 		snprintf(why->text, sizeof(why->text),
 			 "node number %u lists %#llx+%#llx, which is not preserved",
 			 node + 1, mem.addr, mem.len);
@@ -271,8 +275,13 @@ static int check_and_seal(void *fdt)
 	if (err)
 		return err;
 
+	kho_out.nr_checked = 0;
 	err = kho_fdt_check(fdt, kho_out.fdt_max, &root, &why) ?:
 	      kho_fdt_walk_mem(fdt, check_listed, &why);
+	if (!err && kho_out.nr_checked > kho_mem_nr_listed()) {
+		strscpy(why.text, "a range is listed twice");
+		err = -EINVAL;
+	}
 	if (err)
 		pr_err("a notifier wrote a malformed FDT: %s\n", why.text);
 	return err;
@@ -457,6 +466,8 @@ int kho_before_kexec(struct kimage *image)
 	} else if (!kho_mem_empty()) {
 		pr_warn("the image cannot carry a handover: preserved memory is lost\n");
 	}
+	if (!image->kho && !err)
+		kho_in_forget();
 
 	kho_out.jumping = image->kho && !err;
 	return err;

@@ -469,6 +469,20 @@ static int dump_by_hand(struct probe *p, void *fdt)
 				 fdt_end_node(fdt));
 }
 
+/* One range, once as it should be and once by hand */
+static int dump_twice(struct probe *p, void *fdt)
+{
+	__be64 mem[] = { cpu_to_be64(p->mem[0].addr),
+			 cpu_to_be64(p->mem[0].len) };
+	int ret = write_probe(p, fdt);
+
+	if (ret & NOTIFY_STOP_MASK)
+		return ret;
+	return kho_notify_result(fdt_begin_node(fdt, "by-hand") ?:
+				 fdt_property(fdt, "mem", mem, sizeof(mem)) ?:
+				 fdt_end_node(fdt));
+}
+
 /* What libfdt wrote is overwritten with a length that leads out of the blob */
 static int dump_garbage(struct probe *p, void *fdt)
 {
@@ -511,6 +525,7 @@ static const struct refusal refusals[] = {
 	{ "gives up what it lists", dump_gives_up, -EINVAL, "cabCAB" },
 	{ "ignores an error", dump_ignores_error, -EINVAL, "cabCAB" },
 	{ "lists without preserving", dump_by_hand, -EINVAL, "cabCAB" },
+	{ "lists one range twice", dump_twice, -EINVAL, "cabCAB" },
 	{ "writes garbage", dump_garbage, -EINVAL, "cabCAB" },
 	{ "lists what is preserved in part", dump_half_preserved, -EEXIST,
 	  "cabCA" },

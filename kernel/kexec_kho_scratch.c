@@ -28,7 +28,7 @@
 /* A multiple of the pageblocks of kernels with and without huge pages */
 #define SCRATCH_ALIGN \
 	max(CMA_MIN_ALIGNMENT_BYTES, PAGE_SIZE << MAX_PAGE_ORDER)
-#define SCRATCH_MAX_SIZE	SZ_2G
+#define SCRATCH_MAX_SIZE	(16ULL * SZ_1G)
 
 struct kho_mem kho_scratch[KHO_MAX_SCRATCH];
 unsigned int kho_scratch_nr;
@@ -49,7 +49,7 @@ static int __init parse_kho_scratch(char *p)
 	if (p)
 		scratch_size = memparse(p, &end);
 	if (end == p || *end || !scratch_size || scratch_size > SCRATCH_MAX_SIZE) {
-		pr_err("kho_scratch=%s is not a size up to 2G: using the default\n",
+		pr_err("kho_scratch=%s is not a size up to 16G: using the default\n",
 		       p ?: "");
 		scratch_size = 0;
 		return -EINVAL;
@@ -109,13 +109,15 @@ int kho_scratch_migratetype(unsigned long pfn, int migratetype)
 }
 
 /**
- * arch_kho_maps_pages() - whether the linear map is made of single pages
+ * arch_kho_early_room() - what an architecture allocates in early boot
+ * @ram: bytes of RAM
  *
- * Return: true if so; then its page tables are large.
+ * Return: bytes that the linear map takes if it is made of single pages, and
+ * what else depends on the configuration.
  */
-bool __weak arch_kho_maps_pages(void)
+u64 __weak arch_kho_early_room(u64 ram)
 {
-	return debug_pagealloc_enabled();
+	return debug_pagealloc_enabled() ? ram / PAGE_SIZE * sizeof(pte_t) : 0;
 }
 
 /*
@@ -125,11 +127,15 @@ bool __weak arch_kho_maps_pages(void)
  */
 static u64 early_room(u64 ram)
 {
-	u64 room = SZ_4M + ram / 4096;
+	return SZ_4M + ram / 4096 + arch_kho_early_room(ram);
+}
 
-	if (arch_kho_maps_pages())
-		room += ram / PAGE_SIZE * sizeof(pte_t);
-	return room;
+/* What becomes CMA because scratch touches its pageblocks */
+static u64 __init cma_bytes(u64 addr, u64 len)
+{
+	u64 block = pageblock_nr_pages * PAGE_SIZE;
+
+	return ALIGN(addr + len, block) - ALIGN_DOWN(addr, block);
 }
 
 /*
@@ -141,8 +147,8 @@ static u64 __init default_size(void)
 	u64 kernel = _end - _text;
 	u64 initrd = IS_ENABLED(CONFIG_BLK_DEV_INITRD) ? phys_initrd_size : 0;
 
-	return SZ_16M + 2 * kernel + initrd + initrd / 2 +
-	       early_room(memblock_phys_mem_size());
+	return min(SZ_16M + 2 * kernel + initrd + initrd / 2 +
+		   early_room(memblock_phys_mem_size()), SCRATCH_MAX_SIZE);
 }
 
 /**
@@ -155,6 +161,13 @@ void __init kho_scratch_reserve(void)
 {
 	u64 size = ALIGN(scratch_size ?: default_size(), SCRATCH_ALIGN);
 	phys_addr_t addr;
+
+	if (cma_bytes(0, size) > memblock_phys_mem_size() / 2) {
+		pr_err("scratch of %llu MiB would be more than half of all memory: kexec handover is off\n",
+		       size >> 20);
+		kho_enabled = false;
+		return;
+	}
 
 	/* Devices and boot code of the next kernel want memory below 4G */
 	addr = memblock_phys_alloc_range(size, SCRATCH_ALIGN,
@@ -209,7 +222,9 @@ static u64 __init free_bytes(const struct kho_mem *area)
 
 static int __init check(const struct kho_ranges *ranges, struct kho_why *why)
 {
-	u64 room = early_room(memblock_phys_mem_size()), spare = 0;
+	u64 ram = memblock_phys_mem_size();
+	u64 room = early_room(ram), spare = 0, cma = 0;
+	bool has_kernel = false;
 	unsigned int i;
 
 	for (i = 0; i < ranges->nr; i++) {
@@ -225,13 +240,29 @@ static int __init check(const struct kho_ranges *ranges, struct kho_why *why)
 				 mem.addr, mem.len, PAGE_SIZE);
 			return -EINVAL;
 		}
-		if (!memblock_is_region_memory(mem.addr, mem.len)) {
+		if (!kho_is_mapped_ram(mem.addr, mem.len)) {
 			snprintf(why->text, sizeof(why->text),
 				 "scratch %#llx+%#llx is not RAM here",
 				 mem.addr, mem.len);
 			return -EINVAL;
 		}
 		spare += free_bytes(&mem);
+		cma += cma_bytes(mem.addr, mem.len);
+		has_kernel |= mem.addr <= __pa_symbol(_text) &&
+			      mem.addr + mem.len >= __pa_symbol(_end);
+	}
+
+	/* Then who loaded it knew nothing of the handover, and it may be stale */
+	if (!has_kernel) {
+		snprintf(why->text, sizeof(why->text),
+			 "the kernel was not loaded into scratch");
+		return -EINVAL;
+	}
+	if (cma > ram / 2) {
+		snprintf(why->text, sizeof(why->text),
+			 "scratch touches pageblocks of %llu MiB, more than half of all memory",
+			 cma >> 20);
+		return -EINVAL;
 	}
 
 	if (spare < room) {

@@ -25,7 +25,7 @@ void kho_reserve_mem_add(phys_addr_t start, phys_addr_t size, const char *name);
 void kho_scratch_release(void);
 
 /* Memory management */
-bool arch_kho_maps_pages(void);
+u64 arch_kho_early_room(u64 ram);
 bool kho_scratch_overlaps(phys_addr_t addr, phys_addr_t len);
 int kho_scratch_migratetype(unsigned long pfn, int migratetype);
 
