@@ -47,6 +47,11 @@ def dtc_round_trip(out):
         (out / (blob.stem + ".dts")).write_bytes(text)
         same = bool(text) and dtc("dts", "dtb", text) == blob.read_bytes()
         found.append(("ok" if same else "failed", f"dtc round trip of {blob.name}"))
+
+    pairs = [(b, out / f"incoming-{int(b.stem.removeprefix('outgoing-')) + 1}.dtb")
+             for b in blobs if b.stem.startswith("outgoing-")]
+    same = pairs and all(i.exists() and i.read_bytes() == o.read_bytes() for o, i in pairs)
+    found.append(("ok" if same else "failed", "each blob arrived as it was written"))
     return found
 
 
@@ -107,6 +112,9 @@ SCENARIOS = [
     Scenario("plain", cmdline="", check=plain_files),
     Scenario("plain-nokho", cmdline="", script="nokho-plain"),
     Scenario("kunit", cmdline="kho=on kunit.enable=1 kunit.filter_glob=kho*", stages=1, kunit=True),
+    # Another flavour has DEBUG_VM and page poisoning.
+    Scenario("kunit-alt", script="kunit", flavour="alt", stages=1, kunit=True,
+             cmdline="kho=on kunit.enable=1 kunit.filter_glob=kho*"),
     Scenario("demo", cmdline=f"kho=on {TRACE} {RAMOOPS}", check=demo),
     Scenario("chain", stages=3, check=dtc_round_trip),
     Scenario("chain-up", script="chain", smp=1, stages=3, check=dtc_round_trip),
@@ -123,7 +131,7 @@ SCENARIOS = [
     Scenario("kexec-load", stages=1),
     Scenario("memtest", stages=3),
     Scenario("reserve-mem", cmdline=f"kho=on {TRACE} {RAMOOPS} reserve_mem=64K:4096:other",
-             stages=3),
+             stages=3, check=dtc_round_trip),
     Scenario("pages-64k", arches=ARM64, script="pages", mem="2G",
              cmdline=f"kho=on kho_to=64k {RAMOOPS_64K}"),
     Scenario("pages-4k", arches=ARM64, script="pages", mem="2G", flavour="64k",

@@ -11,7 +11,6 @@ say() { log "# $*"; }
 show() { "$@" | while read -r line; do say "  $line"; done; }
 ok() { log "ok [$kho_stage] $*"; }
 not_ok() { log "not ok [$kho_stage] $*"; }
-skip() { log "skip [$kho_stage] $*"; }
 finish() { log "done"; reboot -f; }
 
 # check WHAT command...: the command's exit code is the result. Must-fail
