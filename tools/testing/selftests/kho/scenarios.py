@@ -132,6 +132,8 @@ SCENARIOS = [
     Scenario("memtest", stages=3),
     Scenario("reserve-mem", cmdline=f"kho=on {TRACE} {RAMOOPS} reserve_mem=64K:4096:other",
              stages=3, check=dtc_round_trip),
+    Scenario("kunit-64k", arches=ARM64, script="kunit", flavour="64k", mem="2G", stages=1,
+             kunit=True, cmdline="kho=on kunit.enable=1 kunit.filter_glob=kho*"),
     Scenario("pages-64k", arches=ARM64, script="pages", mem="2G",
              cmdline=f"kho=on kho_to=64k {RAMOOPS_64K}"),
     Scenario("pages-4k", arches=ARM64, script="pages", mem="2G", flavour="64k",
