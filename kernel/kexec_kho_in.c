@@ -258,8 +258,7 @@ static int __init check_parts(const struct kho_root *root, struct kho_why *why)
 
 static int __init no_room(struct kho_why *why, size_t len)
 {
-	return why_not(why, "scratch has no room for %zu KiB more: "
-			    "boot the old kernel with a larger kho_scratch=",
+	return why_not(why, "scratch lacks %zu KiB: boot the old kernel with a larger kho_scratch=",
 		       len >> 10);
 }
 

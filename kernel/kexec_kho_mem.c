@@ -493,9 +493,9 @@ void kho_mem_unlist(void)
  */
 bool kho_mem_is_listed(const struct kho_mem *mem)
 {
+	MA_STATE(mas, &listed, PHYS_PFN(mem->addr), 0);
 	unsigned long first = PHYS_PFN(mem->addr);
 	unsigned long last = first + PHYS_PFN(mem->len) - 1;
-	MA_STATE(mas, &listed, first, first);
 
 	if (!PAGE_ALIGNED(mem->addr | mem->len))
 		return false;

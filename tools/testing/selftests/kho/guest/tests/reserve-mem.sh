@@ -16,7 +16,8 @@ case $kho_stage in
 	check "the console survived" grep -q "console marker of stage 0" $console
 	say "console marker of stage 1"
 	activate
-	kexec_to main "reserve_mem=4M:4096:trace reserve_mem=2M:4096:oops reserve_mem=64K:256M:other" ;;
+	regions="reserve_mem=4M:4096:trace reserve_mem=2M:4096:oops"
+	kexec_to main "$regions reserve_mem=64K:256M:other" ;;
 2)	check_arrival main
 	check "a changed size gives a line that names the region" \
 		logged "oops: .*handed over.*reserved anew"
