@@ -101,6 +101,11 @@ activate() {
 	check "active says 1" is $KHO/active 1
 	send "outgoing-$kho_stage.dtb" $KHO/fdt
 }
+# What the test module left in the kernel before is here, whole.
+check_state() {
+	check "the test module loads" load test_kho
+	check "contents match" logged "test_kho: restored .*contents match"
+}
 # Memory that a dead or damaged allocator would not survive.
 check_healthy() {
 	check "memory can be used" dd if=/dev/zero of=/tmp/fill bs=1M count=100
