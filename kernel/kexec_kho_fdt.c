@@ -6,10 +6,12 @@
  * also builds on the host, for fuzzers and tools. Whatever the blob says, the
  * work here is bounded by its size and nothing outside of it is read.
  */
+#include <linux/bitmap.h>
 #include <linux/crc32.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/libfdt.h>
+#include <linux/log2.h>
 #include <linux/string.h>
 
 #include "kexec_kho_fdt.h"
@@ -273,7 +275,7 @@ static int check_mem(const void *cells, int len, struct kho_why *why)
 	for (i = 0; i < ranges.nr; i++) {
 		struct kho_mem mem = kho_range(&ranges, i);
 
-		if (!mem.len || mem.addr + mem.len - 1 < mem.addr)
+		if (mem.addr + mem.len <= mem.addr)
 			return kho_bad(why, "mem range %#llx+%#llx is empty or wraps",
 				       mem.addr, mem.len);
 		if ((mem.addr | mem.len) & ((1 << KHO_MIN_SHIFT) - 1))
@@ -515,33 +517,126 @@ int kho_fdt_check(const void *fdt, size_t window, struct kho_root *root,
  * @e:          the entry
  * @min_addr:   where the entry before it ends
  * @page_shift: log2 of the reader's page size
+ * @max_order:  largest order of folios that the reader knows
  * @why:        filled with the reason if the entry is refused
+ *
+ * What the bits of a chunk say is for kho_bits_check() to see.
  *
  * Return: 0 or -EINVAL.
  */
 int kho_entry_check(const struct kho_entry *e, u64 min_addr,
-		    unsigned int page_shift, struct kho_why *why)
+		    unsigned int page_shift, unsigned int max_order,
+		    struct kho_why *why)
 {
 	u64 addr = be64_to_cpu(e->addr), len = be64_to_cpu(e->len);
 	u32 type = be32_to_cpu(e->type), shift = be32_to_cpu(e->shift);
-	u64 mask;
+	u32 max_shift = page_shift + max_order;
+	u64 align;
 
-	if (type != KHO_ENTRY_EXTENT)
+	if (type != KHO_ENTRY_EXTENT && type != KHO_ENTRY_BITMAP)
 		return kho_bad(why, "the memory table has an entry of unknown type %u",
 			       type);
-	if (shift < KHO_MIN_SHIFT || shift > 40)
+	if (type == KHO_ENTRY_BITMAP)
+		max_shift = KHO_MAX_BITMAP_SHIFT;
+	if (shift < KHO_MIN_SHIFT || shift > max_shift)
 		return kho_bad(why, "preserved range %#llx+%#llx has folios of 2^%u bytes",
 			       addr, len, shift);
-	if (!len || addr + len - 1 < addr)
+	if (addr + len <= addr)
 		return kho_bad(why, "preserved range %#llx+%#llx is empty or wraps",
 			       addr, len);
 
-	mask = (1ULL << max(shift, page_shift)) - 1;
-	if ((addr | len) & mask)
+	align = 1ULL << max(shift, page_shift);
+	if (type == KHO_ENTRY_BITMAP)
+		align = KHO_CHUNK_BYTES(shift);
+	if ((addr | len) & (align - 1))
 		return kho_bad(why, "preserved range %#llx+%#llx does not fit pages of %#llx bytes",
-			       addr, len, mask + 1);
+			       addr, len, align);
+	if (type == KHO_ENTRY_BITMAP && len != align)
+		return kho_bad(why, "the chunk at %#llx has %#llx bytes, not %#llx",
+			       addr, len, align);
 	if (addr < min_addr)
 		return kho_bad(why, "preserved range %#llx+%#llx overlaps or is out of order",
 			       addr, len);
 	return 0;
+}
+
+/**
+ * kho_bits_end() - end of the pages that a chunk preserves, small gaps included
+ * @bits:  the page of bits
+ * @shift: log2 of the bytes in each page of the chunk
+ * @bit:   a page that is preserved
+ *
+ * Return: number of the last page before a gap, see KHO_GAP, plus one.
+ */
+unsigned long kho_bits_end(const __le64 *bits, unsigned int shift,
+			   unsigned long bit)
+{
+	unsigned long words = KHO_CHUNK_PAGES(shift) / 64;
+	unsigned long gap = max(KHO_GAP >> shift, 64) / 64;
+	unsigned long last = bit / 64, i;
+
+	for (i = last + 1; i < words && i <= last + gap; i++)
+		if (bits[i])
+			last = i;
+	return last * 64 + fls64(le64_to_cpu(bits[last]));
+}
+
+/* Whether each group of so many bits (a power of two) is set whole or clear */
+static bool is_grouped(u64 bits, unsigned int group)
+{
+	u64 ones = (1ULL << group) - 1;
+	u64 first = bits & (~0ULL / ones);
+
+	return bits == first * ones;
+}
+
+/* Whether the pages of a chunk from @head to @end can be one folio */
+static bool is_folio(const __le64 *bits, unsigned long head, unsigned long end)
+{
+	unsigned long nr = end - head;
+
+	return test_bit_le(head, bits) && is_power_of_2(nr) && !(head % nr);
+}
+
+/**
+ * kho_bits_check() - check the bits of a chunk
+ * @bits:       the page of bits
+ * @shift:      log2 of the bytes in each page of the chunk
+ * @page_shift: log2 of the reader's page size, at most KHO_MAX_BITMAP_SHIFT
+ * @max_order:  largest order of folios that the reader knows
+ * @why:        filled with the reason if the chunk is refused
+ *
+ * Return: 0 or -EINVAL.
+ */
+int kho_bits_check(const __le64 *bits, unsigned int shift,
+		   unsigned int page_shift, unsigned int max_order,
+		   struct kho_why *why)
+{
+	unsigned long pages = KHO_CHUNK_PAGES(shift), head, end, i;
+	unsigned int group = 1 << (max(shift, page_shift) - shift);
+	const __le64 *joined = bits + pages / 64;
+
+	for (i = 0; i < pages / 64; i++) {
+		if (le64_to_cpu(joined[i] & ~bits[i]))
+			return kho_bad(why, "a chunk has pages of a folio that are not preserved");
+		if (!is_grouped(le64_to_cpu(bits[i]), group))
+			return kho_bad(why, "the pages of a chunk do not fit pages of %#lx bytes",
+				       1UL << page_shift);
+	}
+
+	if (find_next_bit_le(bits, pages, 0) == pages)
+		return kho_bad(why, "a chunk has nothing in it");
+
+	/* Folios of one page have no bit there */
+	for (i = 0;; i = end) {
+		head = find_next_bit_le(joined, pages, i);
+		if (head >= pages)
+			return 0;
+		end = find_next_zero_bit_le(joined, pages, head);
+		if (!head || !is_folio(bits, head - 1, end))
+			return kho_bad(why, "a chunk has a folio that is none");
+		if (ilog2(end - head + 1) + shift > page_shift + max_order)
+			return kho_bad(why, "a chunk has a folio of %lu pages, too large here",
+				       end - head + 1);
+	}
 }

@@ -27,7 +27,14 @@
 #define KHO_MAX_SCRATCH		8
 /* No page is smaller, on any architecture */
 #define KHO_MIN_SHIFT		12
+/* And none whose bits make a chunk is larger */
+#define KHO_MAX_BITMAP_SHIFT	16
 
+/**
+ * enum kho_entry_type - how an entry of the memory table says what is preserved
+ * @KHO_ENTRY_EXTENT: all of the range, in folios of one size
+ * @KHO_ENTRY_BITMAP: the pages of the range, which is a chunk, that have a bit
+ */
 enum kho_entry_type {
 	KHO_ENTRY_EXTENT = 1,
 	KHO_ENTRY_BITMAP = 2,
@@ -38,8 +45,8 @@ enum kho_entry_type {
  * @addr:   first byte of the range
  * @len:    bytes in the range
  * @type:   enum kho_entry_type
- * @shift:  log2 of the bytes in each folio of the range
- * @bitmap: physical address of the bitmap, for KHO_ENTRY_BITMAP
+ * @shift:  log2 of the bytes in each folio of an extent, in each page of a chunk
+ * @bitmap: physical address of a chunk's page of bits
  *
  * The entries are sorted by address and do not overlap.
  */
@@ -50,6 +57,22 @@ struct kho_entry {
 	__be32 shift;
 	__be64 bitmap;
 };
+
+/*
+ * The bits of a chunk are one page, as large as the pages that they stand for.
+ * A bit of its first half says that a page is preserved, one of its second half
+ * that it belongs to the folio of the page before. Bit number n is bit n % 8,
+ * the least significant first, of byte n / 8. So a chunk has this many pages,
+ * and bytes, for pages of so many bits:
+ */
+#define KHO_CHUNK_PAGES(shift)	(1UL << ((shift) + 2))
+#define KHO_CHUNK_BYTES(shift)	(1ULL << (2 * (shift) + 2))
+
+/*
+ * A reader reserves what is preserved together with the gaps in it that have
+ * less bytes than this, but for a few words of bits. No part of the format.
+ */
+#define KHO_GAP			(2 * 1024 * 1024)
 
 /**
  * struct kho_ranges - an array of ranges as a property holds it
@@ -98,6 +121,12 @@ int kho_fdt_seal(void *fdt, size_t size);
 int kho_fdt_check(const void *fdt, size_t window, struct kho_root *root,
 		  struct kho_why *why);
 int kho_entry_check(const struct kho_entry *e, u64 min_addr,
-		    unsigned int page_shift, struct kho_why *why);
+		    unsigned int page_shift, unsigned int max_order,
+		    struct kho_why *why);
+unsigned long kho_bits_end(const __le64 *bits, unsigned int shift,
+			   unsigned long bit);
+int kho_bits_check(const __le64 *bits, unsigned int shift,
+		   unsigned int page_shift, unsigned int max_order,
+		   struct kho_why *why);
 
 #endif /* LINUX_KEXEC_KHO_FDT_H */

@@ -1,103 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Kexec HandOver: the incoming side.
+ * Kexec HandOver: the incoming side, once the kernel runs.
  *
- * Owns the decision to accept or refuse a handover, the early reservation of
- * all that it preserves, the accounting of what drivers have claimed, and
+ * Owns the accounting of what drivers take of an accepted handover, and
  * /sys/firmware/kho.
- *
- * A handover is accepted or refused whole. It is looked at twice: once memblock
- * knows all RAM, the FDT is checked and memblock is confined to scratch; once
- * all RAM is mapped, the memory table is checked, everything in it is reserved,
- * and memblock is let go.
  */
 #define pr_fmt(fmt) "kho: " fmt
 
 #include <linux/bitmap.h>
 #include <linux/cleanup.h>
-#include <linux/crash_dump.h>
 #include <linux/export.h>
 #include <linux/init.h>
 #include <linux/io.h>
 #include <linux/kexec_handover_mm.h>
 #include <linux/kobject.h>
 #include <linux/libfdt.h>
-#include <linux/memblock.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/pgalloc_tag.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
-#include <linux/sort.h>
 #include <linux/sysfs.h>
 #include <linux/vmalloc.h>
 
 #include "../mm/internal.h"
 #include "kexec_kho_internal.h"
 
-/**
- * struct extent - a preserved range
- * @mem:   where it is
- * @order: the order of its folios
- * @bit:   its first page's bit in the bitmaps
- */
-struct extent {
-	struct kho_mem mem;
-	unsigned int order;
-	unsigned long bit;
-};
-
-/**
- * struct listing - a range of a mem property
- * @mem:  where it is
- * @node: index of the top-level node that lists it
- */
-struct listing {
-	struct kho_mem mem;
-	unsigned int node;
-};
-
-/**
- * struct kho_in - the incoming handover
- * @offered:  the boot loader speaks of a handover, which is not refused yet
- * @phys:     where the FDT is
- * @window:   bytes there
- * @fdt:      the FDT of a handover that was accepted
- * @count:    kexecs since cold boot
- * @extent:   what is preserved, sorted
- * @extents:  length of that
- * @listing:  the ranges of mem properties, sorted
- * @listings: length of that
- * @max_listings: room in that
- * @nodes:    number of top-level nodes, up to the last that lists memory
- * @pages:    number of pages in all extents
- * @taken:    a bit for each page: it was claimed, restored or released
- * @claimed:  a bit for each page: kho_claim_mem() handed it out
- * @lock:     protects the bitmaps
- * @bottom_up: how memblock allocated before it was confined to scratch
- */
-static struct kho_in {
-	bool offered;
-	phys_addr_t phys;
-	u64 window;
-	const void *fdt;
-	u32 count;
-	struct extent *extent;
-	unsigned long extents;
-	struct listing *listing;
-	unsigned long listings;
-	unsigned long max_listings;
-	unsigned int nodes;
-	unsigned long pages;
-	unsigned long *taken;
-	unsigned long *claimed;
-	struct mutex lock;	/* taken and claimed */
-	bool bottom_up;
-} kho_in = {
+struct kho_in kho_in = {
 	.lock = __MUTEX_INITIALIZER(kho_in.lock),
+	.status = "none",
 };
-
-static char status[sizeof("refused: ") + sizeof(struct kho_why)] = "none";
 
 /* What readers in modules read with; lib/fdt_ro.c exports nothing itself */
 EXPORT_SYMBOL_GPL(fdt_getprop);
@@ -107,415 +39,6 @@ EXPORT_SYMBOL_GPL(fdt_node_offset_by_compatible);
 EXPORT_SYMBOL_GPL(fdt_subnode_offset);
 EXPORT_SYMBOL_GPL(fdt_first_subnode);
 EXPORT_SYMBOL_GPL(fdt_next_subnode);
-
-static void __init refuse(const struct kho_why *why)
-{
-	kho_scratch_drop();
-	kho_in.offered = false;
-	snprintf(status, sizeof(status), "refused: %s", why->text);
-	pr_err("handover refused: %s; nothing of it is kept\n", why->text);
-}
-
-#define why_not(why, fmt, ...)						\
-	(snprintf((why)->text, sizeof((why)->text), fmt, ##__VA_ARGS__), -EINVAL)
-
-/**
- * kho_set_incoming() - note that the boot loader speaks of a handover
- * @fdt:    physical address of its FDT
- * @window: bytes that may be read there; 0 if what it says makes no sense
- */
-void __init kho_set_incoming(phys_addr_t fdt, u64 window)
-{
-	kho_in.offered = true;
-	kho_in.phys = fdt;
-	kho_in.window = window;
-}
-
-/* Whether all pages of a range are RAM that the kernel maps */
-bool __init kho_is_mapped_ram(u64 addr, u64 len)
-{
-	struct memblock_region *r;
-	u64 end = addr + len;
-
-	if (!len || end < addr || end > -PAGE_SIZE)
-		return false;
-	addr = ALIGN_DOWN(addr, PAGE_SIZE);
-	end = PAGE_ALIGN(end);
-
-	for_each_mem_region(r) {
-		if (r->base > addr)
-			return false;
-		if (memblock_is_nomap(r) || r->base + r->size <= addr)
-			continue;
-		addr = r->base + r->size;
-		if (addr >= end)
-			return true;
-	}
-	return false;
-}
-
-/* Memory that can hold anything preserved, the FDT and the table included */
-static int __init check_range(const char *what, const struct kho_mem *mem,
-			      struct kho_why *why)
-{
-	if (!kho_is_mapped_ram(mem->addr, mem->len))
-		return why_not(why, "%s %#llx+%#llx is not RAM here", what,
-			       mem->addr, mem->len);
-	if (memblock_is_region_reserved(mem->addr, mem->len))
-		return why_not(why, "%s %#llx+%#llx is in use by firmware, kernel or initrd",
-			       what, mem->addr, mem->len);
-	if (kho_scratch_overlaps(mem->addr, mem->len))
-		return why_not(why, "%s %#llx+%#llx is in scratch", what,
-			       mem->addr, mem->len);
-	return 0;
-}
-
-static int __init check_fdt_early(phys_addr_t low, struct kho_why *why)
-{
-	struct kho_mem window = { .addr = kho_in.phys, .len = kho_in.window };
-	struct kho_root root;
-	void *fdt;
-	int err;
-
-	if (!kho_is_enabled())
-		return why_not(why, "kho=on is not on the command line");
-	if (!window.len)
-		return why_not(why, "what the boot loader says of it is malformed");
-	if (!IS_ALIGNED(window.addr, 8) ||
-	    offset_in_page(window.addr) + window.len > KHO_FDT_MAX)
-		return why_not(why, "the boot loader points to %#llx+%#llx, which cannot be an FDT",
-			       window.addr, window.len);
-	err = check_range("its FDT", &window, why);
-	if (err)
-		return err;
-
-	fdt = early_memremap(window.addr, window.len);
-	if (!fdt)
-		return why_not(why, "its FDT cannot be mapped");
-
-	err = kho_fdt_check(fdt, window.len, &root, why) ?:
-	      kho_scratch_adopt(&root.scratch, low, why);
-	early_memunmap(fdt, window.len);
-	return err;
-}
-
-/**
- * kho_early_init() - look at the FDT; have memblock allocate from scratch only
- * @low: memory below never goes to the page allocator, so that it cannot be
- *	preserved; it counts as scratch for now
- *
- * Context: memblock knows all memory and what the boot loader left in it, early
- * parameters are parsed, and nothing has been allocated.
- */
-void __init kho_early_init(phys_addr_t low)
-{
-	struct kho_why why;
-
-	/* A crash kernel takes no part, whatever it may be told */
-	if (is_kdump_kernel())
-		kho_in.offered = false;
-	if (!kho_in.offered)
-		return;
-
-	if (check_fdt_early(low, &why)) {
-		refuse(&why);
-		return;
-	}
-
-	/* There may be no scratch above the kernel */
-	kho_in.bottom_up = memblock_bottom_up();
-	memblock_set_bottom_up(false);
-}
-
-/* The parts of the table are themselves to be kept */
-static int __init check_parts(const struct kho_root *root, struct kho_why *why)
-{
-	u32 crc = 0;
-	unsigned int i;
-	int err;
-
-	for (i = 0; i < root->table.nr; i++) {
-		struct kho_mem part = kho_range(&root->table, i);
-
-		if (!IS_ALIGNED(part.addr, sizeof(__be64)) ||
-		    part.len % sizeof(struct kho_entry))
-			return why_not(why, "part %#llx+%#llx of the memory table is not aligned",
-				       part.addr, part.len);
-		err = check_range("memory table", &part, why);
-		if (err)
-			return err;
-		kho_in.extents += part.len / sizeof(struct kho_entry);
-		if (kho_in.extents > PHYS_PFN(memblock_phys_mem_size()))
-			return why_not(why, "the memory table has more ranges than pages exist");
-		crc = kho_crc(crc, phys_to_virt(part.addr), part.len);
-	}
-
-	if (crc != root->table_crc)
-		return why_not(why, "the memory table's checksum is %#x, its contents give %#x",
-			       root->table_crc, crc);
-	return 0;
-}
-
-static int __init no_room(struct kho_why *why, size_t len)
-{
-	return why_not(why, "scratch lacks %zu KiB: boot the old kernel with a larger kho_scratch=",
-		       len >> 10);
-}
-
-static int __init read_entry(const struct kho_entry *e, struct extent *x,
-			     u64 end, struct kho_why *why)
-{
-	int err = kho_entry_check(e, end, PAGE_SHIFT, why);
-
-	if (err)
-		return err;
-
-	x->mem.addr = be64_to_cpu(e->addr);
-	x->mem.len = be64_to_cpu(e->len);
-	x->order = max(be32_to_cpu(e->shift), PAGE_SHIFT) - PAGE_SHIFT;
-	x->bit = kho_in.pages;
-	if (x->order > MAX_PAGE_ORDER)
-		return why_not(why, "folios of order %u are too large here",
-			       x->order);
-
-	kho_in.pages += PHYS_PFN(x->mem.len);
-	return check_range("preserved range", &x->mem, why);
-}
-
-static int __init read_table(const struct kho_root *root, struct kho_why *why)
-{
-	struct extent *x;
-	unsigned int i;
-	u64 end = 0;
-	int err;
-
-	kho_in.extent = memblock_alloc(array_size(kho_in.extents ?: 1,
-						  sizeof(*x)), SMP_CACHE_BYTES);
-	if (!kho_in.extent)
-		return no_room(why, kho_in.extents * sizeof(*x));
-
-	for (x = kho_in.extent, i = 0; i < root->table.nr; i++) {
-		struct kho_mem part = kho_range(&root->table, i);
-		const struct kho_entry *e = phys_to_virt(part.addr);
-		const struct kho_entry *last = (void *)e + part.len;
-
-		for (; e < last; e++, x++) {
-			err = read_entry(e, x, end, why);
-			if (err)
-				return err;
-			end = x->mem.addr + x->mem.len;
-		}
-	}
-	return 0;
-}
-
-/* The last extent that begins at or below an address, or NULL */
-static struct extent *find_extent(u64 addr)
-{
-	unsigned long low = 0, high = kho_in.extents;
-
-	while (low < high) {
-		unsigned long mid = low + (high - low) / 2;
-
-		if (kho_in.extent[mid].mem.addr <= addr)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low ? &kho_in.extent[low - 1] : NULL;
-}
-
-/* Bytes of an extent from an address on; 0 if it is not in there */
-static u64 extent_left(const struct extent *x, u64 addr)
-{
-	if (!x || addr < x->mem.addr || addr - x->mem.addr >= x->mem.len)
-		return 0;
-	return x->mem.addr + x->mem.len - addr;
-}
-
-static bool is_preserved(const struct kho_mem *mem)
-{
-	const struct extent *x = find_extent(mem->addr);
-	u64 addr = mem->addr, left = mem->len;
-
-	for (; left && x && x < kho_in.extent + kho_in.extents; x++) {
-		u64 part = min(left, extent_left(x, addr));
-
-		if (!part)
-			return false;
-		addr += part;
-		left -= part;
-	}
-	return !left;
-}
-
-static int __init count_listing(const struct kho_ranges *ranges,
-				unsigned int node, struct kho_why *why)
-{
-	kho_in.max_listings += ranges->nr;
-	kho_in.nodes = node + 1;
-	return 0;
-}
-
-static int __init add_listing(const struct kho_ranges *ranges,
-			      unsigned int node, struct kho_why *why)
-{
-	unsigned int i;
-
-	for (i = 0; i < ranges->nr; i++) {
-		struct listing *l = &kho_in.listing[kho_in.listings++];
-
-		l->mem = kho_range(ranges, i);
-		l->node = node;
-		if (!PAGE_ALIGNED(l->mem.addr | l->mem.len))
-			return why_not(why, "mem range %#llx+%#llx does not fit pages of %lu bytes",
-				       l->mem.addr, l->mem.len, PAGE_SIZE);
-		if (!is_preserved(&l->mem))
-			return why_not(why, "mem range %#llx+%#llx is not in the memory table",
-				       l->mem.addr, l->mem.len);
-	}
-	return 0;
-}
-
-static int __init cmp_listing(const void *a, const void *b)
-{
-	const struct listing *x = a, *y = b;
-
-	return x->mem.addr < y->mem.addr ? -1 : x->mem.addr > y->mem.addr;
-}
-
-static int __init read_listings(const void *fdt, struct kho_why *why)
-{
-	struct listing *l;
-	unsigned long i;
-	int err;
-
-	kho_fdt_walk_mem(fdt, count_listing, why);
-	kho_in.listing = memblock_alloc(array_size(kho_in.max_listings ?: 1,
-						   sizeof(*l)), SMP_CACHE_BYTES);
-	if (!kho_in.listing)
-		return no_room(why, kho_in.max_listings * sizeof(*l));
-
-	err = kho_fdt_walk_mem(fdt, add_listing, why);
-	if (err)
-		return err;
-
-	sort(kho_in.listing, kho_in.listings, sizeof(*l), cmp_listing, NULL);
-	for (l = kho_in.listing, i = 1; i < kho_in.listings; i++, l++)
-		if (l[0].mem.addr + l[0].mem.len > l[1].mem.addr)
-			return why_not(why, "mem ranges %#llx+%#llx and %#llx+%#llx overlap",
-				       l[0].mem.addr, l[0].mem.len,
-				       l[1].mem.addr, l[1].mem.len);
-	return 0;
-}
-
-static int __init alloc_bitmaps(struct kho_why *why)
-{
-	size_t len = BITS_TO_LONGS(kho_in.pages) * sizeof(long);
-
-	kho_in.taken = memblock_alloc(2 * len + 1, SMP_CACHE_BYTES);
-	if (!kho_in.taken)
-		return no_room(why, 2 * len);
-	kho_in.claimed = (void *)kho_in.taken + len;
-	return 0;
-}
-
-static void __init get_extent(unsigned long i, phys_addr_t *base,
-			      phys_addr_t *size)
-{
-	*base = kho_in.extent[i].mem.addr;
-	*size = kho_in.extent[i].mem.len;
-}
-
-/* The parts of the table are read no more, and free like any memory */
-static int __init reserve_all(struct kho_why *why)
-{
-	int err;
-
-	err = memblock_reserve_sorted(kho_in.extents, get_extent);
-	if (err)
-		return no_room(why, kho_in.extents * sizeof(struct memblock_region));
-	return 0;
-}
-
-/* Allocated from scratch by a handover that is refused in the end */
-static void __init free_arrays(void)
-{
-	size_t bitmaps = 2 * BITS_TO_LONGS(kho_in.pages) * sizeof(long) + 1;
-
-	if (kho_in.extent)
-		memblock_free(kho_in.extent, array_size(kho_in.extents ?: 1,
-							sizeof(struct extent)));
-	if (kho_in.listing)
-		memblock_free(kho_in.listing, array_size(kho_in.max_listings ?: 1,
-							 sizeof(struct listing)));
-	if (kho_in.taken)
-		memblock_free(kho_in.taken, bitmaps);
-
-	kho_in.extent = NULL;
-	kho_in.listing = NULL;
-	kho_in.taken = NULL;
-	kho_in.claimed = NULL;
-	kho_in.extents = 0;
-	kho_in.listings = 0;
-	kho_in.pages = 0;
-}
-
-static int __init take_over(struct kho_why *why)
-{
-	struct kho_mem window = { .addr = kho_in.phys, .len = kho_in.window };
-	const void *fdt = phys_to_virt(kho_in.phys);
-	struct kho_root root;
-	int err;
-
-	/* First, so that nothing that is preserved can overlap it */
-	err = check_range("its FDT", &window, why);
-	if (err)
-		return err;
-	if (memblock_reserve(kho_in.phys, kho_in.window))
-		return why_not(why, "memblock cannot reserve its FDT");
-
-	err = kho_fdt_check(fdt, kho_in.window, &root, why) ?:
-	      check_parts(&root, why) ?:
-	      read_table(&root, why) ?:
-	      read_listings(fdt, why) ?:
-	      alloc_bitmaps(why) ?:
-	      reserve_all(why);
-	if (err) {
-		memblock_phys_free(kho_in.phys, kho_in.window);
-		return err;
-	}
-
-	kho_in.fdt = fdt;
-	kho_in.count = root.count;
-	strscpy(status, "accepted");
-	pr_info("handover %u accepted from %.64s: %lu ranges, %llu KiB preserved\n",
-		root.count, root.release, kho_in.extents,
-		(u64)kho_in.pages << (PAGE_SHIFT - 10));
-	return 0;
-}
-
-/**
- * kho_memory_init() - reserve all that was handed over; have scratch in place
- *
- * Context: all RAM is mapped and memblock may resize its arrays. From here on,
- * memblock allocates from all free memory.
- */
-void __init kho_memory_init(void)
-{
-	struct kho_why why;
-
-	if (memblock_is_kho_scratch_only())
-		memblock_set_bottom_up(kho_in.bottom_up);
-	if (kho_in.offered && take_over(&why)) {
-		free_arrays();
-		refuse(&why);
-	}
-	memblock_clear_kho_scratch_only();
-
-	if (kho_is_enabled() && !kho_scratch_nr)
-		kho_scratch_reserve();
-}
 
 /**
  * is_kho_boot() - whether this kernel accepted a handover
@@ -578,43 +101,70 @@ int kho_get_mem(int node, unsigned int index, struct kho_mem *mem)
 }
 EXPORT_SYMBOL_GPL(kho_get_mem);
 
+/* See kho_find_extent() */
+struct kho_extent *kho_search_extent(u64 addr)
+{
+	unsigned long low = 0, high = kho_in.extents;
+
+	while (low < high) {
+		unsigned long mid = low + (high - low) / 2;
+
+		if (kho_in.extent[mid].mem.addr <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (!low)
+		return NULL;
+	if (kho_in.ready)
+		kho_in.hit = &kho_in.extent[low - 1];
+	return &kho_in.extent[low - 1];
+}
+
 static bool is_range(const struct kho_mem *mem)
 {
 	return mem->len && PAGE_ALIGNED(mem->addr | mem->len) &&
 	       mem->addr + mem->len > mem->addr;
 }
 
-/* Does something with pages that lie in one extent and have adjacent bits */
-typedef int (*part_fn)(unsigned long pfn, unsigned long bit, unsigned long nr,
-		       void *data);
-
-/*
- * Call a function for each part of a range that lies in one extent, until it
- * returns an error. Pages outside of all extents are an error.
+/**
+ * struct part - pages of a range that lie in one extent
+ * @x:     the extent
+ * @first: number of the first page in that
+ * @nr:    number of pages; 0 if there is no extent
  */
-static int walk_parts(const struct kho_mem *mem, part_fn fn, void *data)
+struct part {
+	struct kho_extent *x;
+	unsigned long first;
+	unsigned long nr;
+};
+
+static struct part part_at(u64 addr, u64 end)
 {
-	const struct extent *x = find_extent(mem->addr);
-	u64 addr = mem->addr, left = mem->len;
-	int err;
+	struct kho_extent *x;
 
-	for (; left; x++) {
-		u64 part;
+	if (addr >= end)
+		return (struct part){ };
+	x = kho_find_extent(addr);
+	if (!x || addr - x->mem.addr >= x->mem.len)
+		return (struct part){ };
 
-		if (!x || x == kho_in.extent + kho_in.extents)
-			return -ENOENT;
-		part = min(left, extent_left(x, addr));
-		if (!part)
-			return -ENOENT;
+	end = min(end, x->mem.addr + x->mem.len);
+	return (struct part){
+		x, PHYS_PFN(addr - x->mem.addr), PHYS_PFN(end - addr)
+	};
+}
 
-		err = fn(PHYS_PFN(addr), x->bit + PHYS_PFN(addr - x->mem.addr),
-			 PHYS_PFN(part), data);
-		if (err)
-			return err;
-		addr += part;
-		left -= part;
-	}
-	return 0;
+/* The parts of a range, until one is not in any extent */
+#define for_each_part(p, at, mem)					\
+	for ((at) = (mem)->addr, (p) = part_at(at, (mem)->addr + (mem)->len); \
+	     (p).nr;							\
+	     (at) += PFN_PHYS((u64)(p).nr),				\
+	     (p) = part_at(at, (mem)->addr + (mem)->len))
+
+static unsigned long part_pfn(const struct part *p)
+{
+	return PHYS_PFN(p->x->mem.addr) + p->first;
 }
 
 static bool all_clear(const unsigned long *map, unsigned long bit,
@@ -629,46 +179,68 @@ static bool all_set(const unsigned long *map, unsigned long bit,
 	return find_next_zero_bit(map, bit + nr, bit) >= bit + nr;
 }
 
-static int check_part(unsigned long pfn, unsigned long bit, unsigned long nr,
-		      void *data)
+/* Why not all of a part has no owner */
+static int taken_errno(const struct part *p)
 {
-	return all_clear(kho_in.taken, bit, nr) ? 0 : -EBUSY;
+	unsigned long bit = p->x->bit + p->first;
+
+	bit = find_next_bit(kho_in.taken, bit + p->nr, bit);
+	return p->x->kept && !test_bit(bit - p->x->bit, p->x->kept) ?
+		-ENOENT : -EBUSY;
 }
 
-static int take_part(unsigned long pfn, unsigned long bit, unsigned long nr,
-		     void *data)
+static int check_part(const struct part *p)
 {
-	bitmap_set(kho_in.taken, bit, nr);
-	return 0;
+	return all_clear(kho_in.taken, p->x->bit + p->first, p->nr) ? 0 :
+		taken_errno(p);
 }
 
-/* Whether something can be done with all of a range. Says why not. */
-static bool may(const char *what, const struct kho_mem *mem, part_fn check)
+static void take_part(const struct part *p)
 {
+	bitmap_set(kho_in.taken, p->x->bit + p->first, p->nr);
+}
+
+static void complain(const char *what, const struct kho_mem *mem, int err)
+{
+	const char *why = "it was not preserved";
+
+	if (err == -EINVAL)
+		why = "it is not whole pages";
+	else if (err == -EBUSY)
+		why = "it has an owner already";
+	else if (err == -EISDIR)
+		why = "it is part of a folio, or in a larger one";
+	else if (err == -EAGAIN)
+		why = "it is too early: wait for core_initcall()";
+	pr_err("cannot %s %#llx+%#llx: %s\n", what, mem->addr, mem->len, why);
+}
+
+static int check_early(const struct kho_mem *mem,
+		       int (*check)(const struct part *p))
+{
+	struct part p;
+	u64 at;
 	int err;
 
 	lockdep_assert_held(&kho_in.lock);
-	if (!is_range(mem)) {
-		pr_err("cannot %s %#llx+%#llx: it is not whole pages\n", what,
-		       mem->addr, mem->len);
-		return false;
-	}
+	if (!is_range(mem))
+		return -EINVAL;
+	if (!kho_in.fdt)
+		return -ENOENT;
 
-	err = kho_in.fdt ? walk_parts(mem, check, NULL) : -ENOENT;
-	if (err)
-		pr_err("cannot %s %#llx+%#llx: it %s\n", what, mem->addr,
-		       mem->len, err == -EBUSY ? "has an owner already" :
-						 "was not preserved");
-	return !err;
+	for_each_part(p, at, mem) {
+		err = check(&p);
+		if (err)
+			return err;
+	}
+	return at == mem->addr + mem->len ? 0 : -ENOENT;
 }
 
-/* Note that a range has an owner now, if it was preserved and had none */
-static bool take(const char *what, const struct kho_mem *mem)
+/* For all that does something with the pages themselves */
+static int check_range(const struct kho_mem *mem,
+		       int (*check)(const struct part *p))
 {
-	if (!may(what, mem, check_part))
-		return false;
-	walk_parts(mem, take_part, NULL);
-	return true;
+	return kho_in.fdt && !kho_in.ready ? -EAGAIN : check_early(mem, check);
 }
 
 /* Reserved pages become one allocated folio */
@@ -684,25 +256,23 @@ static void adopt_folio(struct page *page, unsigned int order)
 		prep_compound_page(page, order);
 	clear_page_tag_ref(page);
 	set_page_count(page, 1);
-	adjust_managed_page_count(page, nr);
 }
 
-static int adopt_part(unsigned long pfn, unsigned long bit, unsigned long nr,
-		      void *data)
+/* A range may be in several zones */
+static void adopt_part(const struct part *p)
 {
-	for (; nr; nr--, pfn++) {
-		adopt_folio(pfn_to_page(pfn), 0);
-		if (!(nr % 1024))
+	struct page *page = pfn_to_page(part_pfn(p)), *end = page + p->nr;
+	struct page *first = page;
+
+	for (; page < end; page++) {
+		if (page_zone(page) != page_zone(first)) {
+			adjust_managed_page_count(first, page - first);
+			first = page;
 			cond_resched();
+		}
+		adopt_folio(page, 0);
 	}
-	return 0;
-}
-
-static int claim_part(unsigned long pfn, unsigned long bit, unsigned long nr,
-		      void *data)
-{
-	bitmap_set(kho_in.claimed, bit, nr);
-	return adopt_part(pfn, bit, nr, data);
+	adjust_managed_page_count(first, page - first);
 }
 
 /**
@@ -713,16 +283,28 @@ static int claim_part(unsigned long pfn, unsigned long bit, unsigned long nr,
  * hold what the previous kernel left. Give them back with kho_return_mem(), all
  * at once or in parts.
  *
- * Context: may sleep. Not before initcalls run.
+ * Context: may sleep. Not before core_initcall().
  * Return: the kernel address of the first byte, or NULL if not all of it was
  * preserved, or some of it has an owner already; that is logged.
  */
 void *kho_claim_mem(const struct kho_mem *mem)
 {
+	struct part p;
+	u64 at;
+	int err;
+
 	guard(mutex)(&kho_in.lock);
-	if (!take("claim", mem))
+	err = check_range(mem, check_part);
+	if (err) {
+		complain("claim", mem, err);
 		return NULL;
-	walk_parts(mem, claim_part, NULL);
+	}
+
+	for_each_part(p, at, mem) {
+		take_part(&p);
+		bitmap_set(kho_in.claimed, p.x->bit + p.first, p.nr);
+		adopt_part(&p);
+	}
 	return phys_to_virt(mem->addr);
 }
 EXPORT_SYMBOL_GPL(kho_claim_mem);
@@ -733,40 +315,51 @@ EXPORT_SYMBOL_GPL(kho_claim_mem);
  *
  * Its pages stay reserved, as memblock_reserve() leaves them, for good.
  *
- * Context: may sleep; works from the end of setup_arch() on.
+ * Context: may sleep; works from the end of setup_arch() on, though the pages
+ * have no struct page that could be used before core_initcall().
  * Return: as kho_claim_mem().
  */
 void *kho_claim_reserved_mem(const struct kho_mem *mem)
 {
+	struct part p;
+	u64 at;
+	int err;
+
 	guard(mutex)(&kho_in.lock);
-	return take("claim", mem) ? phys_to_virt(mem->addr) : NULL;
+	err = check_early(mem, check_part);
+	if (err) {
+		complain("claim", mem, err);
+		return NULL;
+	}
+
+	for_each_part(p, at, mem)
+		take_part(&p);
+	return phys_to_virt(mem->addr);
 }
 EXPORT_SYMBOL_GPL(kho_claim_reserved_mem);
 
-static int check_return(unsigned long pfn, unsigned long bit, unsigned long nr,
-			void *data)
+static int check_return(const struct part *p)
 {
-	if (all_clear(kho_in.taken, bit, nr))
+	if (all_set(kho_in.claimed, p->x->bit + p->first, p->nr))
 		return 0;
-	return all_set(kho_in.claimed, bit, nr) ? 0 : -EBUSY;
+	return check_part(p);
 }
 
-static int return_part(unsigned long pfn, unsigned long bit, unsigned long nr,
-		       void *data)
+static void return_part(const struct part *p)
 {
+	unsigned long bit = p->x->bit + p->first, pfn = part_pfn(p), i;
 	bool claimed = test_bit(bit, kho_in.claimed);
 
-	bitmap_set(kho_in.taken, bit, nr);
-	bitmap_clear(kho_in.claimed, bit, nr);
-	for (; nr; nr--, pfn++) {
+	take_part(p);
+	bitmap_clear(kho_in.claimed, bit, p->nr);
+	for (i = 0; i < p->nr; i++) {
 		if (claimed)
-			__free_page(pfn_to_page(pfn));
+			__free_page(pfn_to_page(pfn + i));
 		else
-			free_reserved_page(pfn_to_page(pfn));
-		if (!(nr % 1024))
+			free_reserved_page(pfn_to_page(pfn + i));
+		if (i % 1024 == 1023)
 			cond_resched();
 	}
-	return 0;
 }
 
 /**
@@ -775,72 +368,155 @@ static int return_part(unsigned long pfn, unsigned long bit, unsigned long nr,
  *
  * A range that is neither is logged and left alone.
  *
- * Context: may sleep. Not before initcalls run.
+ * Context: may sleep. Not before core_initcall().
  */
 void kho_return_mem(const struct kho_mem *mem)
 {
+	struct part p;
+	u64 at;
+	int err;
+
 	guard(mutex)(&kho_in.lock);
-	if (may("return", mem, check_return))
-		walk_parts(mem, return_part, NULL);
+	err = check_range(mem, check_return);
+	if (err) {
+		complain("return", mem, err);
+		return;
+	}
+
+	for_each_part(p, at, mem)
+		return_part(&p);
 }
 EXPORT_SYMBOL_GPL(kho_return_mem);
+
+/* Whether a page belongs to the folio of the page before it */
+static __always_inline bool is_joined(const struct kho_extent *x, unsigned long page)
+{
+	return page < PHYS_PFN(x->mem.len) && test_bit(page, x->joined);
+}
+
+/* Pages in the folio that begins at a page that was preserved; 0 if none does */
+static unsigned long folio_pages(const struct kho_extent *x,
+				 unsigned long page)
+{
+	unsigned long nr = 1UL << (max(x->shift, PAGE_SHIFT) - PAGE_SHIFT);
+
+	if (!x->joined)
+		return page % nr ? 0 : nr;
+	if (is_joined(x, page))
+		return 0;
+	return find_next_zero_bit(x->joined, PHYS_PFN(x->mem.len), page + 1) -
+	       page;
+}
 
 /**
  * kho_restore_folio() - take back a folio of kho_preserve_folio()
  * @phys: its physical address
  *
- * Context: may sleep. Not before initcalls run.
+ * Context: may sleep. Not before core_initcall().
  * Return: the folio, of the order that it had, with one reference; NULL if there
  * is none at @phys, or it has an owner already; that is logged.
  */
 struct folio *kho_restore_folio(phys_addr_t phys)
 {
 	struct kho_mem mem = { .addr = phys, .len = PAGE_SIZE };
-	struct extent *x;
+	struct page *page;
+	struct part p;
+	int err;
 
 	guard(mutex)(&kho_in.lock);
-	x = find_extent(phys);
-	if (extent_left(x, phys))
-		mem.len = PAGE_SIZE << x->order;
-	if (!IS_ALIGNED(phys, mem.len)) {
-		pr_err("cannot restore a folio at %pa: it is inside of one\n",
-		       &phys);
+	err = check_range(&mem, check_part);
+	if (!err) {
+		p = part_at(phys, phys + PAGE_SIZE);
+		p.nr = folio_pages(p.x, p.first);
+		err = p.nr ? check_part(&p) : -EISDIR;
+	}
+	if (err) {
+		complain("restore the folio", &mem, err);
 		return NULL;
 	}
-	if (!take("restore", &mem))
-		return NULL;
 
-	adopt_folio(pfn_to_page(PHYS_PFN(phys)), x->order);
-	return page_folio(pfn_to_page(PHYS_PFN(phys)));
+	take_part(&p);
+	page = pfn_to_page(PHYS_PFN(phys));
+	adopt_folio(page, ilog2(p.nr));
+	adjust_managed_page_count(page, p.nr);
+	return page_folio(page);
 }
 EXPORT_SYMBOL_GPL(kho_restore_folio);
+
+static int check_pages(const struct part *p)
+{
+	int err = check_part(p);
+
+	if (err)
+		return err;
+	if (!p->x->joined)
+		return p->x->shift > PAGE_SHIFT ? -EISDIR : 0;
+	/* If the page behind is joined, the last one here is its head */
+	return all_clear(p->x->joined, p->first, p->nr) &&
+	       !is_joined(p->x, p->first + p->nr) ? 0 : -EISDIR;
+}
+
+/* Of kho_restore_pages(), what is called most; NULL if it is not that simple */
+static __always_inline struct page *restore_page(phys_addr_t phys)
+{
+	struct kho_extent *x = kho_in.hit;
+	struct page *page;
+	unsigned long i;
+	u64 offset;
+
+	if (!x)
+		return NULL;
+	offset = phys - x->mem.addr;
+	i = PHYS_PFN(offset);
+	if (offset >= x->mem.len || offset_in_page(offset) ||
+	    (x->joined ? test_bit(i, x->joined) || is_joined(x, i + 1) :
+			 x->shift > PAGE_SHIFT) ||
+	    __test_and_set_bit(x->bit + i, kho_in.taken))
+		return NULL;
+
+	page = pfn_to_page(PHYS_PFN(phys));
+	ClearPageReserved(page);
+	clear_page_tag_ref(page);
+	set_page_count(page, 1);
+	adjust_managed_page_count(page, 1);
+	return page;
+}
+
+static noinline struct page *restore_range(phys_addr_t phys,
+					   unsigned long nr_pages)
+{
+	struct kho_mem mem = { .addr = phys, .len = PFN_PHYS((u64)nr_pages) };
+	struct part p;
+	u64 at;
+	int err;
+
+	err = nr_pages > kho_in.pages ? -ENOENT : check_range(&mem, check_pages);
+	if (err) {
+		complain("restore the pages", &mem, err);
+		return NULL;
+	}
+
+	for_each_part(p, at, &mem) {
+		take_part(&p);
+		adopt_part(&p);
+	}
+	return pfn_to_page(PHYS_PFN(phys));
+}
 
 /**
  * kho_restore_pages() - take back pages of kho_preserve_pages()
  * @phys:     physical address of the first
  * @nr_pages: how many
  *
- * Context: may sleep. Not before initcalls run.
+ * Context: may sleep. Not before core_initcall().
  * Return: the first page, each with one reference of its own; NULL if not all
  * were preserved as pages, or some have an owner already; that is logged.
  */
 struct page *kho_restore_pages(phys_addr_t phys, unsigned long nr_pages)
 {
-	struct kho_mem mem = { .addr = phys, .len = PFN_PHYS((u64)nr_pages) };
-	struct extent *x;
-
 	guard(mutex)(&kho_in.lock);
-	x = find_extent(phys);
-	if (!nr_pages || PHYS_PFN(extent_left(x, phys)) < nr_pages || x->order) {
-		pr_err("cannot restore %lu pages at %pa: they were not preserved as pages\n",
-		       nr_pages, &phys);
-		return NULL;
-	}
-	if (!take("restore", &mem))
-		return NULL;
-
-	walk_parts(&mem, adopt_part, NULL);
-	return pfn_to_page(PHYS_PFN(phys));
+	return (nr_pages == 1 ? restore_page(phys) : NULL) ?:
+	       restore_range(phys, nr_pages);
 }
 EXPORT_SYMBOL_GPL(kho_restore_pages);
 
@@ -880,7 +556,7 @@ static unsigned int restore_vmalloc_pages(__be64 next, struct page **pages,
  * kho_restore_vmalloc() - take back an area of kho_preserve_vmalloc()
  * @kv: what that filled in
  *
- * Context: may sleep. Not before initcalls run.
+ * Context: may sleep. Not before core_initcall().
  * Return: the area, with its contents, at an address of this kernel's choice, to
  * be freed with vfree(); NULL if it cannot be restored, or not for lack of
  * memory; what was taken back by then is freed.
@@ -914,41 +590,53 @@ void *kho_restore_vmalloc(const struct kho_vmalloc *kv)
 }
 EXPORT_SYMBOL_GPL(kho_restore_vmalloc);
 
-static int count_part(unsigned long pfn, unsigned long bit, unsigned long nr,
-		      void *data)
+static void count_left(const struct kho_mem *mem, void *data)
 {
-	unsigned long last, end = bit + nr, free = 0;
+	unsigned long bit, last, end, *pages = data;
+	struct part p;
+	u64 at;
 
-	for_each_clear_bitrange_from(bit, last, kho_in.taken, end)
-		free += last - bit;
-	*(unsigned long *)data += free;
-	return 0;
+	for_each_part(p, at, mem) {
+		bit = p.x->bit + p.first;
+		end = bit + p.nr;
+		for_each_clear_bitrange_from(bit, last, kho_in.taken, end)
+			*pages += last - bit;
+	}
 }
 
-static int release_part(unsigned long pfn, unsigned long bit, unsigned long nr,
+static void release_left(const struct kho_mem *mem, void *data)
+{
+	unsigned long bit, last, end;
+	struct part p;
+	u64 at;
+
+	for_each_part(p, at, mem) {
+		bit = p.x->bit + p.first;
+		end = bit + p.nr;
+		for_each_clear_bitrange_from(bit, last, kho_in.taken, end)
+			return_part(&(struct part){
+				p.x, bit - p.x->bit, last - bit
+			});
+	}
+}
+
+/* Call a function for each range that a top-level node lists */
+static void walk_listed(unsigned int node,
+			void (*fn)(const struct kho_mem *mem, void *data),
 			void *data)
-{
-	unsigned long first = bit, last, end = bit + nr;
-
-	for_each_clear_bitrange_from(bit, last, kho_in.taken, end)
-		return_part(pfn + bit - first, bit, last - bit, NULL);
-	return 0;
-}
-
-/* Call a function for each part of what a top-level node lists */
-static void walk_listed(unsigned int node, part_fn fn, void *data)
 {
 	unsigned long i;
 
 	for (i = 0; i < kho_in.listings; i++)
 		if (kho_in.listing[i].node == node)
-			walk_parts(&kho_in.listing[i].mem, fn, data);
+			fn(&kho_in.listing[i].mem, data);
 }
 
-/* Call a function for each part of what no node lists */
-static void walk_unlisted(part_fn fn, void *data)
+/* Call a function for each range that no node lists */
+static void walk_unlisted(void (*fn)(const struct kho_mem *mem, void *data),
+			  void *data)
 {
-	const struct listing *l = kho_in.listing, *last = l + kho_in.listings;
+	const struct kho_listing *l = kho_in.listing, *last = l + kho_in.listings;
 	unsigned long i;
 
 	for (i = 0; i < kho_in.extents; i++) {
@@ -962,7 +650,7 @@ static void walk_unlisted(part_fn fn, void *data)
 				l++;
 			gap.len = (l < last ? clamp(l->mem.addr, addr, end) : end) - addr;
 			if (gap.len)
-				walk_parts(&gap, fn, data);
+				fn(&gap, data);
 			addr += gap.len;
 			if (addr < end)
 				addr = min(end, l->mem.addr + l->mem.len);
@@ -987,7 +675,7 @@ static ssize_t node_show(struct kobject *kobj, struct kobj_attribute *attr,
 	unsigned long pages = 0;
 
 	guard(mutex)(&kho_in.lock);
-	walk_listed(n->node, count_part, &pages);
+	walk_listed(n->node, count_left, &pages);
 	return sysfs_emit(buf, "%llu\n", PFN_PHYS((u64)pages));
 }
 
@@ -1009,7 +697,7 @@ static ssize_t node_store(struct kobject *kobj, struct kobj_attribute *attr,
 		return err;
 
 	guard(mutex)(&kho_in.lock);
-	walk_listed(n->node, release_part, NULL);
+	walk_listed(n->node, release_left, NULL);
 	return count;
 }
 
@@ -1019,7 +707,7 @@ static ssize_t unlisted_show(struct kobject *kobj, struct kobj_attribute *attr,
 	unsigned long pages = 0;
 
 	guard(mutex)(&kho_in.lock);
-	walk_unlisted(count_part, &pages);
+	walk_unlisted(count_left, &pages);
 	return sysfs_emit(buf, "%llu\n", PFN_PHYS((u64)pages));
 }
 
@@ -1032,7 +720,7 @@ static ssize_t unlisted_store(struct kobject *kobj, struct kobj_attribute *attr,
 		return err;
 
 	guard(mutex)(&kho_in.lock);
-	walk_unlisted(release_part, NULL);
+	walk_unlisted(release_left, NULL);
 	return count;
 }
 
@@ -1041,7 +729,7 @@ static struct kobj_attribute unlisted_attr = __ATTR_RW_MODE(unlisted, 0600);
 static ssize_t status_show(struct kobject *kobj, struct kobj_attribute *attr,
 			   char *buf)
 {
-	return sysfs_emit(buf, "%s\n", status);
+	return sysfs_emit(buf, "%s\n", kho_in.status);
 }
 
 static struct kobj_attribute status_attr = __ATTR_RO_MODE(status, 0400);

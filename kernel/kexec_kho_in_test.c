@@ -7,34 +7,56 @@
  */
 #include <kunit/test.h>
 #include <linux/initrd.h>
+#include <linux/sort.h>
 
-#define TEST_ORDER	6
+#define TEST_ORDER	7
 #define TEST_PAGES	BIT(TEST_ORDER)
+#define TEST_BITS	256
 
 /*
  * Page by page: 16 single pages, 8 that are not preserved, 8 single pages, and
- * right after them, 4 folios of order 3. Two nodes list some of it, the second
- * one across the border of two extents.
+ * right after them, 4 folios of order 3; then two chunks, see below, and again
+ * 8 single pages. Two nodes list some of it, also across the borders.
  */
-static const struct { unsigned int first, nr, order, bit; } test_extents[] = {
+static const struct {
+	unsigned int first, nr, order, bit;
+	bool chunk;
+} test_extents[] = {
 	{ 0, 16, 0, 0 }, { 24, 8, 0, 16 }, { 32, 32, 3, 24 },
+	{ 64, 32, 0, 64, true }, { 96, 24, 0, 128, true }, { 120, 8, 0, 192 },
 };
 
-#define TEST_PRESERVED	56
+/* Folios of several orders in the chunks; there is nothing in between */
+static const struct test_folios { int first, nr, order; } test_folios[] = {
+	{ 64, 4, 0 }, { 70, 2, 1 }, { 72, 4, 2 }, { 76, 1, 0 }, { 78, 2, 0 },
+	{ 80, 16, 3 },
+	{ 96, 4, 1 }, { 100, 4, 2 }, { 112, 1, 0 }, { 114, 6, 0 },
+};
+
+/* So many folios, and pages */
+#define TEST_FOLIOS	21
+#define TEST_IN_CHUNKS	44
+
+#define TEST_PRESERVED	(16 + 8 + 32 + TEST_IN_CHUNKS + 8)
+/* Pages of a chunk that were not preserved, and have a bit in taken */
+#define TEST_MISSING	12
 
 static const struct { unsigned int first, nr, node; } test_listings[] = {
-	{ 2, 2, 0 }, { 8, 4, 0 }, { 28, 12, 1 },
+	{ 2, 2, 0 }, { 8, 4, 0 }, { 28, 12, 1 }, { 62, 4, 0 },
 };
 
-#define TEST_LISTED_0	6
+#define TEST_LISTED_0	10
 #define TEST_LISTED_1	12
 
 /**
  * struct fake - a handover of our own
  * @saved:   the real one
  * @page:    first of TEST_PAGES pages
+ * @present: a bit for each of them: it is preserved
  * @managed: what the page's zone had without the preserved pages
  * @total:   what all zones had without them
+ * @kept:    bits for the pages of chunks, see struct kho_extent
+ * @joined:  bits for the pages of chunks, see struct kho_extent
  * @extent:  see struct kho_in, as the following
  * @listing: see there
  * @taken:   see there
@@ -44,12 +66,15 @@ static const struct { unsigned int first, nr, node; } test_listings[] = {
 struct fake {
 	struct kho_in saved;
 	struct page *page;
+	DECLARE_BITMAP(present, TEST_PAGES);
 	unsigned long managed;
 	unsigned long total;
-	struct extent extent[ARRAY_SIZE(test_extents)];
-	struct listing listing[ARRAY_SIZE(test_listings)];
-	DECLARE_BITMAP(taken, TEST_PRESERVED);
-	DECLARE_BITMAP(claimed, TEST_PRESERVED);
+	DECLARE_BITMAP(kept, TEST_BITS);
+	DECLARE_BITMAP(joined, TEST_BITS);
+	struct kho_extent extent[ARRAY_SIZE(test_extents)];
+	struct kho_listing listing[ARRAY_SIZE(test_listings)];
+	DECLARE_BITMAP(taken, TEST_BITS);
+	DECLARE_BITMAP(claimed, TEST_BITS);
 	u8 fdt[512] __aligned(8);
 };
 
@@ -75,6 +100,12 @@ static unsigned long managed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, zone_managed_pages(page_zone(f->page)) - f->managed,
 			sum);
 	return sum;
+}
+
+/* Preserved pages that are not left */
+static unsigned int nr_taken(const struct fake *f)
+{
+	return bitmap_weight(f->taken, TEST_BITS) - TEST_MISSING;
 }
 
 static u8 test_byte(int i)
@@ -123,6 +154,18 @@ static bool are_reserved(const struct fake *f, int first, int nr)
 		if (!PageReserved(f->page + i))
 			return false;
 	return intact(f, first, nr);
+}
+
+/* All that is preserved, and pages that are not are as they were, too */
+static bool all_reserved(const struct fake *f)
+{
+	int i;
+
+	for (i = 0; i < TEST_PAGES; i++)
+		if (test_bit(i, f->present) ? !are_reserved(f, i, 1) :
+					      !are_pages(f, i, 1))
+			return false;
+	return true;
 }
 
 static bool any_reserved(const struct fake *f, int first, int nr)
@@ -175,13 +218,39 @@ static int test_fdt(struct fake *f)
 	       fdt_finish(f->fdt);
 }
 
-static void reserve_pages(struct fake *f, unsigned int first, unsigned int nr)
+static void set_chunk(struct fake *f, struct kho_extent *x, int first)
 {
-	struct page *page = f->page + first;
+	unsigned int i, j, nr = PHYS_PFN(x->mem.len);
 
-	for (; nr; nr--, page++) {
-		SetPageReserved(page);
-		adjust_managed_page_count(page, -1);
+	x->kept = f->kept + BIT_WORD(x->bit);
+	x->joined = f->joined + BIT_WORD(x->bit);
+	bitmap_set(f->taken, x->bit, nr);
+	/* What follows there may be another chunk's */
+	bitmap_set(x->joined, nr, BITS_PER_LONG - nr);
+	for (i = 0; i < ARRAY_SIZE(test_folios); i++) {
+		const struct test_folios *t = &test_folios[i];
+
+		if (t->first < first || t->first >= first + nr)
+			continue;
+		for (j = t->first - first; j < t->first - first + t->nr; j++) {
+			__clear_bit(x->bit + j, f->taken);
+			__set_bit(j, x->kept);
+			if (j & (BIT(t->order) - 1))
+				__set_bit(j, x->joined);
+		}
+	}
+}
+
+static void reserve_pages(struct fake *f, const struct kho_extent *x, int first)
+{
+	unsigned int i, nr = PHYS_PFN(x->mem.len);
+
+	for (i = 0; i < nr; i++) {
+		if (test_bit(x->bit + i, f->taken))
+			continue;
+		__set_bit(first + i, f->present);
+		SetPageReserved(f->page + first + i);
+		adjust_managed_page_count(f->page + first + i, -1);
 	}
 }
 
@@ -204,9 +273,11 @@ static int in_init(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(test_extents); i++) {
 		f->extent[i].mem = test_mem(f, test_extents[i].first,
 					    test_extents[i].nr);
-		f->extent[i].order = test_extents[i].order;
+		f->extent[i].shift = PAGE_SHIFT + test_extents[i].order;
 		f->extent[i].bit = test_extents[i].bit;
-		reserve_pages(f, test_extents[i].first, test_extents[i].nr);
+		if (test_extents[i].chunk)
+			set_chunk(f, &f->extent[i], test_extents[i].first);
+		reserve_pages(f, &f->extent[i], test_extents[i].first);
 	}
 	for (i = 0; i < ARRAY_SIZE(test_listings); i++) {
 		f->listing[i].mem = test_mem(f, test_listings[i].first,
@@ -214,6 +285,9 @@ static int in_init(struct kunit *test)
 		f->listing[i].node = test_listings[i].node;
 	}
 	KUNIT_EXPECT_EQ(test, test_fdt(f), 0);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(f->present, TEST_PAGES),
+			TEST_PRESERVED);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(f->taken, TEST_BITS), TEST_MISSING);
 
 	f->managed = zone_managed_pages(page_zone(f->page));
 	f->total = totalram_pages();
@@ -221,6 +295,7 @@ static int in_init(struct kunit *test)
 	f->saved = kho_in;
 	kho_in = (struct kho_in){
 		.fdt = f->fdt,
+		.ready = true,
 		.extent = f->extent,
 		.extents = ARRAY_SIZE(f->extent),
 		.listing = f->listing,
@@ -249,13 +324,15 @@ static void in_exit(struct kunit *test)
 			struct page *page = f->page + test_extents[i].first + j;
 			unsigned int bit = test_extents[i].bit + j;
 
+			if (!test_bit(test_extents[i].first + j, f->present))
+				continue;
 			if (!test_bit(bit, f->taken))
 				free_reserved_page(page);
 			else if (test_bit(bit, f->claimed))
 				__free_page(page);
 		}
 	}
-	for (i = 16; i < 24; i++)
+	for_each_clear_bit(i, f->present, TEST_PAGES)
 		__free_page(f->page + i);
 	KUNIT_EXPECT_EQ(test, managed(test), TEST_PRESERVED);
 	kho_in = f->saved;
@@ -281,21 +358,35 @@ static const struct test_range good_ranges[] = {
 	{ "one page", 5, 1 },
 	{ "all of an extent", 0, 16 },
 	{ "the end of an extent", 12, 4 },
-	{ "the last page", 63, 1 },
+	{ "the last page", 127, 1 },
 	{ "across extents", 25, 11 },
 	{ "part of a folio", 33, 2 },
+	{ "one page of a chunk", 76, 1 },
+	{ "pages of a chunk", 78, 2 },
+	{ "a folio of a chunk", 72, 4 },
+	{ "part of a folio of a chunk", 81, 3 },
+	{ "pages and folios of a chunk", 71, 6 },
+	{ "across an extent and a chunk", 62, 6 },
+	{ "across chunks", 91, 10 },
+	{ "across a chunk and an extent", 114, 14 },
 };
 
 static const struct test_range bad_ranges[] = {
 	{ "not preserved", 16, 8 },
 	{ "before all", -1, 1 },
 	{ "from before all", -1, 2 },
-	{ "after all", 64, 1 },
-	{ "to after all", 63, 2 },
+	{ "after all", 128, 1 },
+	{ "to after all", 127, 2 },
 	{ "ends in a hole", 14, 3 },
 	{ "begins in a hole", 23, 2 },
 	{ "over a hole", 15, 10 },
 	{ "everything and the hole", 0, 64 },
+	{ "not preserved in a chunk", 68, 2 },
+	{ "ends in a hole of a chunk", 66, 3 },
+	{ "begins in a hole of a chunk", 77, 2 },
+	{ "over a hole of a chunk", 76, 3 },
+	{ "from an extent into a hole of a chunk", 60, 9 },
+	{ "from a hole of a chunk to an extent", 113, 10 },
 	{ "empty", 4, 0 },
 	{ "unaligned address", 4, 1, .addr = PAGE_SIZE / 2 },
 	{ "unaligned length", 4, 1, .len = 1 },
@@ -317,7 +408,7 @@ static void claim_test(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, test_claim(f, first, nr));
 	KUNIT_EXPECT_TRUE(test, are_pages(f, first, nr));
 	KUNIT_EXPECT_EQ(test, managed(test), nr);
-	KUNIT_EXPECT_EQ(test, bitmap_weight(f->taken, TEST_PRESERVED), nr);
+	KUNIT_EXPECT_EQ(test, nr_taken(f), nr);
 
 	/* All, some of it: it has an owner */
 	KUNIT_EXPECT_FALSE(test, test_claim(f, first, nr));
@@ -329,7 +420,7 @@ static void claim_test(struct kunit *test)
 
 	test_return(f, first, nr);
 	KUNIT_EXPECT_FALSE(test, any_leaked(f, first, nr));
-	KUNIT_EXPECT_TRUE(test, bitmap_empty(f->claimed, TEST_PRESERVED));
+	KUNIT_EXPECT_TRUE(test, bitmap_empty(f->claimed, TEST_BITS));
 	KUNIT_EXPECT_EQ(test, managed(test), nr);
 
 	/* It is gone for good */
@@ -354,10 +445,9 @@ static void refuse_test(struct kunit *test)
 							  PHYS_PFN(mem.len)));
 
 	KUNIT_EXPECT_EQ(test, managed(test), 0);
-	KUNIT_EXPECT_TRUE(test, bitmap_empty(f->taken, TEST_PRESERVED));
-	KUNIT_EXPECT_TRUE(test, bitmap_empty(f->claimed, TEST_PRESERVED));
-	KUNIT_EXPECT_TRUE(test, are_reserved(f, 0, 16));
-	KUNIT_EXPECT_TRUE(test, are_reserved(f, 24, 40));
+	KUNIT_EXPECT_EQ(test, nr_taken(f), 0);
+	KUNIT_EXPECT_TRUE(test, bitmap_empty(f->claimed, TEST_BITS));
+	KUNIT_EXPECT_TRUE(test, all_reserved(f));
 }
 
 /* A claim that meets an owner anywhere changes nothing */
@@ -384,7 +474,7 @@ static void return_part_test(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, test_claim(f, 0, 12));
 	test_return(f, 4, 4);
 	KUNIT_EXPECT_FALSE(test, any_leaked(f, 4, 4));
-	KUNIT_EXPECT_EQ(test, bitmap_weight(f->claimed, TEST_PRESERVED), 8);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(f->claimed, TEST_BITS), 8);
 	KUNIT_EXPECT_TRUE(test, are_pages(f, 0, 4));
 	KUNIT_EXPECT_TRUE(test, are_pages(f, 8, 4));
 
@@ -392,7 +482,7 @@ static void return_part_test(struct kunit *test)
 	test_return(f, 0, 12);
 	test_return(f, 7, 2);
 	test_return(f, 8, 8);
-	KUNIT_EXPECT_EQ(test, bitmap_weight(f->claimed, TEST_PRESERVED), 8);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(f->claimed, TEST_BITS), 8);
 	KUNIT_EXPECT_TRUE(test, are_pages(f, 0, 4));
 	KUNIT_EXPECT_TRUE(test, are_pages(f, 8, 4));
 	KUNIT_EXPECT_EQ(test, managed(test), 12);
@@ -428,7 +518,7 @@ static void claim_reserved_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, managed(test), 0);
 
 	/* Only so that in_exit() frees it */
-	bitmap_zero(f->taken, TEST_PRESERVED);
+	bitmap_clear(f->taken, 18, 10);
 }
 
 static void restore_folio_test(struct kunit *test)
@@ -470,7 +560,7 @@ static void no_folio_test(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, kho_restore_folio(test_phys(f, 16)));
 	KUNIT_EXPECT_NULL(test, kho_restore_folio(test_phys(f, 33)));
 	KUNIT_EXPECT_NULL(test, kho_restore_folio(test_phys(f, 63)));
-	KUNIT_EXPECT_NULL(test, kho_restore_folio(test_phys(f, 64)));
+	KUNIT_EXPECT_NULL(test, kho_restore_folio(test_phys(f, 128)));
 	KUNIT_EXPECT_NULL(test, kho_restore_folio(test_phys(f, 5) + 8));
 	KUNIT_EXPECT_NULL(test, kho_restore_folio(0));
 	KUNIT_EXPECT_NULL(test, kho_restore_folio(PHYS_ADDR_MAX));
@@ -585,25 +675,6 @@ static void broken_vmalloc_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, test_claim(f, 5, 1));
 }
 
-static void is_preserved_test(struct kunit *test)
-{
-	struct fake *f = test->priv;
-	struct kho_mem mem;
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(good_ranges); i++) {
-		mem = test_mem(f, good_ranges[i].first, good_ranges[i].nr);
-		KUNIT_EXPECT_TRUE_MSG(test, is_preserved(&mem), "%s",
-				      good_ranges[i].desc);
-	}
-	for (i = 0; i < ARRAY_SIZE(bad_ranges); i++) {
-		mem = test_mem(f, bad_ranges[i].first, bad_ranges[i].nr);
-		if (mem.len && !bad_ranges[i].addr && !bad_ranges[i].len)
-			KUNIT_EXPECT_FALSE_MSG(test, is_preserved(&mem), "%s",
-					       bad_ranges[i].desc);
-	}
-}
-
 static void get_mem_test(struct kunit *test)
 {
 	struct fake *f = test->priv;
@@ -615,8 +686,31 @@ static void get_mem_test(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, kho_get_mem(node, 1, &mem), 0);
 	KUNIT_EXPECT_EQ(test, mem.addr, want.addr);
 	KUNIT_EXPECT_EQ(test, mem.len, want.len);
-	KUNIT_EXPECT_EQ(test, kho_get_mem(node, 2, &mem), -ENOENT);
+	KUNIT_EXPECT_EQ(test, kho_get_mem(node, 3, &mem), -ENOENT);
 	KUNIT_EXPECT_EQ(test, kho_get_mem(0, 0, &mem), -ENOENT);
+}
+
+/* Before struct pages are there, a range can be kept, and nothing else */
+static void early_test(struct kunit *test)
+{
+	struct fake *f = test->priv;
+	struct kho_mem mem = test_mem(f, 0, 1);
+
+	kho_in.ready = false;
+	KUNIT_EXPECT_NULL(test, kho_claim_mem(&mem));
+	KUNIT_EXPECT_NULL(test, kho_restore_folio(mem.addr));
+	KUNIT_EXPECT_NULL(test, kho_restore_pages(mem.addr, 1));
+	/* The short way looks there first */
+	KUNIT_EXPECT_NULL(test, kho_in.hit);
+	kho_return_mem(&mem);
+	KUNIT_EXPECT_EQ(test, managed(test), 0);
+	KUNIT_EXPECT_EQ(test, nr_taken(f), 0);
+
+	KUNIT_EXPECT_NOT_NULL(test, kho_claim_reserved_mem(&mem));
+	KUNIT_EXPECT_EQ(test, nr_taken(f), 1);
+	/* Only so that in_exit() frees it */
+	__clear_bit(f->extent[0].bit, f->taken);
+	kho_in.ready = true;
 }
 
 static void no_handover_test(struct kunit *test)
@@ -627,6 +721,7 @@ static void no_handover_test(struct kunit *test)
 	struct kho_mem mem = test_mem(f, 0, 1);
 
 	kho_in.fdt = NULL;
+	kho_in.ready = false;
 	kho_in.extent = NULL;
 	kho_in.extents = 0;
 	KUNIT_EXPECT_FALSE(test, is_kho_boot());
@@ -713,6 +808,7 @@ static void release_node_test(struct kunit *test)
 static void release_unlisted_test(struct kunit *test)
 {
 	struct fake *f = test->priv;
+	unsigned int i;
 	unsigned int rest = TEST_PRESERVED - TEST_LISTED_0 - TEST_LISTED_1;
 
 	KUNIT_EXPECT_EQ(test, unlisted_store(NULL, &unlisted_attr, "0", 1),
@@ -728,7 +824,318 @@ static void release_unlisted_test(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, any_reserved(f, 4, 4));
 	KUNIT_EXPECT_FALSE(test, any_reserved(f, 12, 4));
 	KUNIT_EXPECT_FALSE(test, any_reserved(f, 24, 4));
-	KUNIT_EXPECT_FALSE(test, any_reserved(f, 40, 24));
+	KUNIT_EXPECT_FALSE(test, any_reserved(f, 40, 22));
+	KUNIT_EXPECT_TRUE(test, are_reserved(f, 62, 4));
+	KUNIT_EXPECT_FALSE(test, any_reserved(f, 66, 62));
+	/* What was not preserved is not given away */
+	for_each_clear_bit(i, f->present, TEST_PAGES)
+		KUNIT_EXPECT_TRUE(test, are_pages(f, i, 1));
+	KUNIT_EXPECT_EQ(test, nr_taken(f), rest);
+}
+
+/* What is wrong with a range, apart from what the log says */
+static int test_err(const struct fake *f, int first, int nr,
+		    int (*check)(const struct part *p))
+{
+	struct kho_mem mem = test_mem(f, first, nr);
+
+	guard(mutex)(&kho_in.lock);
+	return check_range(&mem, check);
+}
+
+static struct folio *take_folio(struct kunit *test, int first, int order)
+{
+	unsigned long before = managed(test);
+	struct fake *f = test->priv;
+	struct folio *folio = kho_restore_folio(test_phys(f, first));
+	int nr = 1 << order;
+
+	KUNIT_EXPECT_PTR_EQ_MSG(test, folio, (struct folio *)(f->page + first),
+				"page %d", first);
+	if (!folio)
+		return NULL;
+	KUNIT_EXPECT_EQ_MSG(test, folio_order(folio), order, "page %d", first);
+	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
+	KUNIT_EXPECT_FALSE(test, any_reserved(f, first, nr));
+	KUNIT_EXPECT_TRUE(test, intact(f, first, nr));
+	KUNIT_EXPECT_PTR_EQ(test, page_folio(f->page + first + nr - 1), folio);
+	KUNIT_EXPECT_EQ(test, managed(test), before + nr);
+	return folio;
+}
+
+static int cmp_up(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+static int cmp_down(const void *a, const void *b)
+{
+	return cmp_up(b, a);
+}
+
+/* Every other one first */
+static int cmp_mixed(const void *a, const void *b)
+{
+	return cmp_up(a, b) + (((*(const int *)a / 8) & 1) -
+			       ((*(const int *)b / 8) & 1)) * 1000;
+}
+
+static const struct test_sequence {
+	const char *desc;
+	int (*cmp)(const void *a, const void *b);
+} test_sequences[] = {
+	{ "ascending", cmp_up }, { "descending", cmp_down },
+	{ "mixed", cmp_mixed },
+};
+
+KUNIT_ARRAY_PARAM_DESC(sequence, test_sequences, desc);
+
+/* Each folio of the chunks has its order, whichever are gone by then */
+static void chunk_folios_test(struct kunit *test)
+{
+	const struct test_sequence *seq = test->param_value;
+	struct { int first, order; struct folio *folio; } todo[TEST_FOLIOS];
+	struct fake *f = test->priv;
+	unsigned int i, nr = 0;
+	int j;
+
+	for (i = 0; i < ARRAY_SIZE(test_folios); i++) {
+		for (j = 0; j < test_folios[i].nr;
+		     j += 1 << test_folios[i].order, nr++) {
+			KUNIT_ASSERT_LT(test, nr, TEST_FOLIOS);
+			todo[nr].first = test_folios[i].first + j;
+			todo[nr].order = test_folios[i].order;
+		}
+	}
+	sort(todo, nr, sizeof(*todo), seq->cmp, NULL);
+
+	for (i = 0; i < nr; i++)
+		todo[i].folio = take_folio(test, todo[i].first, todo[i].order);
+	KUNIT_EXPECT_EQ(test, managed(test), TEST_IN_CHUNKS);
+	KUNIT_EXPECT_TRUE(test, are_reserved(f, 32, 32));
+	KUNIT_EXPECT_TRUE(test, are_reserved(f, 120, 8));
+	for_each_clear_bit(i, f->present, TEST_PAGES)
+		KUNIT_EXPECT_TRUE(test, are_pages(f, i, 1));
+
+	for (i = 0; i < nr; i++) {
+		KUNIT_EXPECT_NULL(test, kho_restore_folio(test_phys(f, todo[i].first)));
+		KUNIT_EXPECT_FALSE(test, test_claim(f, todo[i].first, 1));
+		KUNIT_EXPECT_EQ(test, -EBUSY,
+				test_err(f, todo[i].first, 1 << todo[i].order,
+					 check_part));
+		if (todo[i].folio)
+			folio_put(todo[i].folio);
+	}
+	KUNIT_EXPECT_EQ(test, managed(test), TEST_IN_CHUNKS);
+}
+
+/**
+ * struct test_refusal - what is refused in chunks
+ * @desc:  what is special about it
+ * @first: index of the first page
+ * @nr:    number of pages; 0 for a folio
+ * @err:   why
+ */
+struct test_refusal {
+	const char *desc;
+	int first;
+	int nr;
+	int err;
+};
+
+static const struct test_refusal test_refusals[] = {
+	{ "folio where nothing is", 68, 0, -ENOENT },
+	{ "folio where nothing is, further on", 69, 0, -ENOENT },
+	{ "folio between pages", 77, 0, -ENOENT },
+	{ "folio behind all of a chunk", 111, 0, -ENOENT },
+	{ "a pair's tail", 71, 0, -EISDIR },
+	{ "tail", 73, 0, -EISDIR },
+	{ "middle of a folio", 74, 0, -EISDIR },
+	{ "last page of a folio", 75, 0, -EISDIR },
+	{ "last page of a chunk", 95, 0, -EISDIR },
+	{ "tail before nothing", 103, 0, -EISDIR },
+
+	{ "pages of a pair", 70, 2, -EISDIR },
+	{ "pages of a folio", 72, 4, -EISDIR },
+	{ "head as a page", 72, 1, -EISDIR },
+	{ "tail as a page", 73, 1, -EISDIR },
+	{ "last page is a head", 79, 2, -EISDIR },
+	{ "first page is a tail", 75, 2, -EISDIR },
+	{ "pages and a folio", 78, 10, -EISDIR },
+	{ "folios of an extent and pages", 56, 12, -EISDIR },
+	{ "last folio of a chunk", 88, 8, -EISDIR },
+	{ "last page of a chunk, and more", 95, 3, -EISDIR },
+	{ "a page that is not preserved", 77, 1, -ENOENT },
+	{ "pages that are not preserved", 104, 8, -ENOENT },
+	{ "pages and one that is not preserved", 64, 5, -ENOENT },
+	{ "behind one that is not preserved", 113, 3, -ENOENT },
+};
+
+KUNIT_ARRAY_PARAM_DESC(refusal, test_refusals, desc);
+
+static void chunk_refusal_test(struct kunit *test)
+{
+	const struct test_refusal *r = test->param_value;
+	struct fake *f = test->priv;
+
+	if (r->nr) {
+		KUNIT_EXPECT_EQ(test, test_err(f, r->first, r->nr, check_pages),
+				r->err);
+		KUNIT_EXPECT_NULL(test, kho_restore_pages(test_phys(f, r->first),
+							  r->nr));
+	} else {
+		/* That it is in a folio is not seen until then */
+		KUNIT_EXPECT_EQ(test, test_err(f, r->first, 1, check_part),
+				r->err == -EISDIR ? 0 : r->err);
+		KUNIT_EXPECT_NULL(test, kho_restore_folio(test_phys(f, r->first)));
+	}
+	KUNIT_EXPECT_EQ(test, managed(test), 0);
+	KUNIT_EXPECT_EQ(test, nr_taken(f), 0);
+	KUNIT_EXPECT_TRUE(test, all_reserved(f));
+}
+
+static const struct test_range page_ranges[] = {
+	{ "first pages", 64, 4 },
+	{ "some of them", 65, 2 },
+	{ "behind a folio", 76, 1 },
+	{ "before a folio", 78, 2 },
+	{ "one before a folio", 79, 1 },
+	{ "alone", 112, 1 },
+	{ "to the end of a chunk", 117, 3 },
+	{ "across a chunk and an extent", 114, 10 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(page_range, page_ranges, desc);
+
+static void chunk_pages_test(struct kunit *test)
+{
+	const struct test_range *r = test->param_value;
+	struct fake *f = test->priv;
+	int i;
+
+	KUNIT_ASSERT_PTR_EQ(test, f->page + r->first,
+			    kho_restore_pages(test_phys(f, r->first), r->nr));
+	KUNIT_EXPECT_TRUE(test, are_pages(f, r->first, r->nr));
+	KUNIT_EXPECT_EQ(test, managed(test), r->nr);
+	KUNIT_EXPECT_EQ(test, nr_taken(f), r->nr);
+	for (i = 0; i < TEST_PAGES; i++)
+		if (test_bit(i, f->present) &&
+		    (i < r->first || i >= r->first + r->nr))
+			KUNIT_EXPECT_TRUE_MSG(test, are_reserved(f, i, 1),
+					      "page %d", i);
+
+	for (i = r->first; i < r->first + r->nr; i++) {
+		KUNIT_EXPECT_EQ(test, test_err(f, i, 1, check_pages), -EBUSY);
+		KUNIT_EXPECT_NULL(test, kho_restore_pages(test_phys(f, i), 1));
+		KUNIT_EXPECT_NULL(test, kho_restore_folio(test_phys(f, i)));
+		__free_page(f->page + i);
+	}
+	KUNIT_EXPECT_EQ(test, managed(test), r->nr);
+}
+
+/* Which of two reasons it is */
+static void chunk_reason_test(struct kunit *test)
+{
+	struct fake *f = test->priv;
+
+	KUNIT_EXPECT_EQ(test, test_err(f, 76, 1, check_part), 0);
+	KUNIT_EXPECT_EQ(test, test_err(f, 77, 1, check_part), -ENOENT);
+	KUNIT_EXPECT_EQ(test, test_err(f, 76, 4, check_part), -ENOENT);
+	KUNIT_EXPECT_EQ(test, test_err(f, 76, 4, check_return), -ENOENT);
+
+	KUNIT_ASSERT_TRUE(test, test_claim(f, 76, 1));
+	KUNIT_EXPECT_EQ(test, test_err(f, 76, 1, check_part), -EBUSY);
+	KUNIT_EXPECT_EQ(test, test_err(f, 76, 4, check_part), -EBUSY);
+	KUNIT_EXPECT_EQ(test, test_err(f, 77, 1, check_part), -ENOENT);
+	KUNIT_EXPECT_EQ(test, test_err(f, 76, 1, check_return), 0);
+
+	test_return(f, 76, 1);
+	KUNIT_EXPECT_EQ(test, test_err(f, 76, 1, check_part), -EBUSY);
+	KUNIT_EXPECT_EQ(test, test_err(f, 76, 1, check_return), -EBUSY);
+
+	/* A tail is no page that was not preserved, either */
+	KUNIT_ASSERT_TRUE(test, test_claim(f, 73, 3));
+	KUNIT_EXPECT_EQ(test, test_err(f, 73, 1, check_part), -EBUSY);
+	KUNIT_EXPECT_EQ(test, test_err(f, 74, 2, check_part), -EBUSY);
+	KUNIT_EXPECT_EQ(test, test_err(f, 72, 1, check_part), 0);
+	KUNIT_EXPECT_EQ(test, managed(test), 4);
+}
+
+/**
+ * struct test_neighbour - a folio, and what is claimed next to it
+ * @desc:  where that is
+ * @first: the folio's first page
+ * @order: its order
+ * @claim: first page that is claimed
+ * @nr:    number of these
+ */
+struct test_neighbour {
+	const char *desc;
+	int first;
+	int order;
+	int claim;
+	int nr;
+};
+
+static const struct test_neighbour test_neighbours[] = {
+	{ "page behind", 72, 2, 76, 1 },
+	{ "pages before", 80, 3, 78, 2 },
+	{ "folio behind", 80, 3, 88, 8 },
+	{ "folio before", 88, 3, 80, 8 },
+	{ "part of the folio behind", 80, 3, 88, 2 },
+	{ "part of the folio before", 88, 3, 86, 2 },
+	{ "pair behind", 96, 1, 98, 2 },
+	{ "chunk behind", 88, 3, 96, 4 },
+	{ "chunk before", 96, 1, 88, 8 },
+	{ "extent before", 64, 0, 56, 8 },
+	{ "extent behind", 119, 0, 120, 8 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(neighbour, test_neighbours, desc);
+
+static void neighbour_test(struct kunit *test)
+{
+	const struct test_neighbour *n = test->param_value;
+	struct fake *f = test->priv;
+	struct folio *folio;
+
+	KUNIT_ASSERT_TRUE(test, test_claim(f, n->claim, n->nr));
+	folio = take_folio(test, n->first, n->order);
+	KUNIT_EXPECT_TRUE(test, are_pages(f, n->claim, n->nr));
+	test_return(f, n->claim, n->nr);
+	KUNIT_EXPECT_FALSE(test, any_leaked(f, n->claim, n->nr));
+	KUNIT_EXPECT_EQ(test, managed(test), n->nr + (1 << n->order));
+	if (folio)
+		folio_put(folio);
+}
+
+static const struct test_range cuts[] = {
+	{ "extent, second page", 49, 1 },
+	{ "extent, third page", 50, 1 },
+	{ "extent, second half", 52, 4 },
+	{ "second page", 81, 1 },
+	{ "third page", 82, 1 },
+	{ "third page and more", 82, 10 },
+	{ "second half", 84, 4 },
+	{ "last pages", 86, 2 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(cut, cuts, desc);
+
+/* What is left of a folio of which somebody has a part is not a smaller one */
+static void cut_test(struct kunit *test)
+{
+	const struct test_range *r = test->param_value;
+	struct fake *f = test->priv;
+	struct folio *folio;
+
+	KUNIT_ASSERT_TRUE(test, test_claim(f, r->first, r->nr));
+	folio = kho_restore_folio(test_phys(f, ALIGN_DOWN(r->first, 8)));
+	KUNIT_EXPECT_NULL_MSG(test, folio, "a folio of order %u",
+			      folio ? folio_order(folio) : 0);
+	KUNIT_EXPECT_EQ(test, managed(test), r->nr);
+	if (folio)
+		folio_put(folio);
 }
 
 static struct kunit_case kho_in_cases[] = {
@@ -744,12 +1151,18 @@ static struct kunit_case kho_in_cases[] = {
 	KUNIT_CASE(restore_vmalloc_test),
 	KUNIT_CASE(no_vmalloc_test),
 	KUNIT_CASE(broken_vmalloc_test),
-	KUNIT_CASE(is_preserved_test),
 	KUNIT_CASE(get_mem_test),
+	KUNIT_CASE(early_test),
 	KUNIT_CASE(no_handover_test),
 	KUNIT_CASE(count_test),
 	KUNIT_CASE(release_node_test),
 	KUNIT_CASE(release_unlisted_test),
+	KUNIT_CASE_PARAM(chunk_folios_test, sequence_gen_params),
+	KUNIT_CASE_PARAM(chunk_refusal_test, refusal_gen_params),
+	KUNIT_CASE_PARAM(chunk_pages_test, page_range_gen_params),
+	KUNIT_CASE(chunk_reason_test),
+	KUNIT_CASE_PARAM(neighbour_test, neighbour_gen_params),
+	KUNIT_CASE_PARAM(cut_test, cut_gen_params),
 	{ }
 };
 

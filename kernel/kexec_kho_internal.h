@@ -4,6 +4,7 @@
 #define LINUX_KEXEC_KHO_INTERNAL_H
 
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/sizes.h>
 
 #include "kexec_kho_fdt.h"
@@ -16,22 +17,40 @@ int kho_scratch_adopt(const struct kho_ranges *ranges, phys_addr_t low,
 		      struct kho_why *why);
 void kho_scratch_drop(void);
 void kho_scratch_reserve(void);
-bool kho_scratch_fits(const struct kimage *image, unsigned long entries);
 
 /* kexec_kho_mem.c */
 /**
  * struct kho_table - an encoded memory table
  * @part:  its parts, in order; each starts on a page
  * @nr:    number of parts
- * @entries: number of entries in all of them
- * @crc:   CRC-32 over all of them
+ * @bytes: bytes in all of them, and in the bits of chunks
+ * @left:  bytes that the next kernel can use at first, scratch not counted
+ * @crc:   CRC-32 over all of this
  */
 struct kho_table {
 	struct kho_mem *part;
 	unsigned int nr;
-	unsigned long entries;
+	u64 bytes;
+	u64 left;
 	u32 crc;
 };
+
+/*
+ * What a kernel needs before it gives gaps in what is preserved to the page
+ * allocator: the memory map, hash tables and the like, KASAN's shadow, page_ext.
+ */
+static inline u64 kho_boot_room(u64 ram)
+{
+	u64 room = PHYS_PFN(ram) * sizeof(struct page) + ram / 128 + SZ_8M;
+
+	if (IS_ENABLED(CONFIG_KASAN_GENERIC))
+		room += ram / 8;
+	if (IS_ENABLED(CONFIG_KASAN_SW_TAGS))
+		room += ram / 16;
+	if (IS_ENABLED(CONFIG_PAGE_EXTENSION))
+		room += ram / 64;
+	return room;
+}
 
 /**
  * struct kho_vmalloc_page - a page of the page addresses of a vmalloc area
@@ -52,10 +71,93 @@ int kho_mem_freeze(struct kho_table *table);
 void kho_mem_thaw(struct kho_table *table);
 bool kho_mem_empty(void);
 
-/* kexec_kho_in.c */
-u32 kho_in_count(void);
-bool kho_is_mapped_ram(u64 addr, u64 len);
-void kho_in_forget(void);
+/**
+ * struct kho_extent - an entry of the memory table of the incoming handover
+ * @mem:    the range
+ * @shift:  log2 of the bytes in each folio; of a chunk, in each page
+ * @bits:   the bits of a chunk as the previous kernel left them, in early boot
+ * @kept:   of a chunk, a bit for each page: it was preserved
+ * @joined: of a chunk, a bit for each page: it belongs to the folio of the page
+ *	before
+ * @bit:    its first page's bit in the bitmaps
+ */
+struct kho_extent {
+	struct kho_mem mem;
+	unsigned int shift;
+	const __le64 *bits;
+	unsigned long *kept;
+	unsigned long *joined;
+	unsigned long bit;
+};
 
+/**
+ * struct kho_listing - a range of a mem property
+ * @mem:  where it is
+ * @node: index of the top-level node that lists it
+ */
+struct kho_listing {
+	struct kho_mem mem;
+	unsigned int node;
+};
+
+/**
+ * struct kho_in - the incoming handover
+ * @fdt:      the FDT of a handover that was accepted
+ * @ready:    struct pages are initialised, and small gaps are free
+ * @count:    kexecs since cold boot
+ * @extent:   what is preserved, sorted
+ * @extents:  length of that
+ * @hit:      the one that was looked up last, or NULL before @ready
+ * @listing:  the ranges of mem properties, sorted
+ * @listings: length of that
+ * @nodes:    number of top-level nodes, up to the last that lists memory
+ * @pages:    number of pages preserved
+ * @taken:    a bit for each page of an extent: it was claimed, restored or
+ *	released, or it is in a chunk and was not preserved
+ * @claimed:  a bit for each page of an extent: kho_claim_mem() handed it out
+ * @lock:     protects the bitmaps
+ * @status:   what became of the handover, for a person
+ */
+struct kho_in {
+	const void *fdt;
+	bool ready;
+	u32 count;
+	struct kho_extent *extent;
+	unsigned long extents;
+	struct kho_extent *hit;
+	struct kho_listing *listing;
+	unsigned long listings;
+	unsigned int nodes;
+	unsigned long pages;
+	unsigned long *taken;
+	unsigned long *claimed;
+	struct mutex lock;	/* the bitmaps, also those of chunks */
+	char status[sizeof("refused: ") + sizeof(struct kho_why)];
+};
+
+/* kexec_kho_boot.c */
+bool kho_is_mapped_ram(u64 addr, u64 len);
+
+/* kexec_kho_in.c */
+extern struct kho_in kho_in;
+
+struct kho_extent *kho_search_extent(u64 addr);
+
+/**
+ * kho_find_extent() - where in the memory table an address is
+ * @addr: physical address
+ *
+ * Context: holds the lock of struct kho_in, or early boot.
+ * Return: the last extent that begins at or below it, or NULL.
+ */
+static inline struct kho_extent *kho_find_extent(u64 addr)
+{
+	struct kho_extent *x = kho_in.hit;
+
+	return x && addr - x->mem.addr < x->mem.len ? x : kho_search_extent(addr);
+}
+
+u32 kho_in_count(void);
+void kho_in_forget(void);
 
 #endif /* LINUX_KEXEC_KHO_INTERNAL_H */

@@ -3,11 +3,14 @@
  * Kexec HandOver: the memory that this kernel preserves.
  *
  * Keeps track of what drivers preserve, and encodes it as the memory table that
- * the next kernel reads before anything else. Adjacent ranges become one, so
- * that both cost as much as there are ranges, whatever their length.
+ * the next kernel reads before anything else. Memory is cut into chunks, and a
+ * chunk with anything preserved in it has a page of bits, in the form that the
+ * table wants. So a page costs a bit to preserve, and a handover as much as
+ * there are chunks.
  */
 #define pr_fmt(fmt) "kho: " fmt
 
+#include <linux/bitmap.h>
 #include <linux/cleanup.h>
 #include <linux/export.h>
 #include <linux/gfp.h>
@@ -24,69 +27,137 @@
 
 #include "kexec_kho_internal.h"
 
-/*
- * Page frame ranges. In @preserved, the value of a range is the order of its
- * folios, with LISTED for what only a mem property of the activation under way
- * preserves. @listed has all ranges of these properties.
- */
-#define LISTED		BIT(8)
+#define CHUNK_PAGES	KHO_CHUNK_PAGES(PAGE_SHIFT)
 
+/* A chunk with no more runs of pages than this needs no bits in the table */
+#define MAX_RUNS	32
+
+/* The order of a chunk whose folios are of several */
+#define MIXED		U8_MAX
+
+/**
+ * struct chunk - what is preserved of a chunk of memory
+ * @bits:   a page of bits, see KHO_CHUNK_PAGES()
+ * @joined: its second half
+ * @nr:     number of pages preserved
+ * @order:  order of all folios in it, or MIXED
+ * @whole:  all of it can be preserved
+ */
+struct chunk {
+	unsigned long *bits;
+	unsigned long *joined;
+	unsigned int nr;
+	u8 order;
+	bool whole;
+};
+
+/* Then the order of bits is that of the table; see Kconfig */
+static_assert(IS_ENABLED(CONFIG_64BIT) && !IS_ENABLED(CONFIG_CPU_BIG_ENDIAN));
+/* No folio is in two chunks */
+static_assert(MAX_ORDER_NR_PAGES <= CHUNK_PAGES);
+
+/*
+ * Chunks in which anything is preserved, by their number. @last is one of them,
+ * the one that was looked up last.
+ */
 static DEFINE_MUTEX(lock);
-static struct maple_tree preserved =
-	MTREE_INIT_EXT(preserved, MT_FLAGS_LOCK_EXTERN, lock);
+static DEFINE_XARRAY(chunks);
+static struct chunk *last;
+static unsigned long last_index;
+
+/*
+ * Page frame ranges of the mem properties of the activation under way, with
+ * LISTED for what nothing else preserves.
+ */
+#define LISTED		xa_mk_value(1)
+#define LISTED_TOO	xa_mk_value(0)
 static struct maple_tree listed =
 	MTREE_INIT_EXT(listed, MT_FLAGS_LOCK_EXTERN, lock);
+
 static bool frozen;
 
-/*
- * The RAM that was there at boot, sorted: the next kernel is told of that only,
- * not of what was added since.
+/**
+ * struct area - page frames that can be preserved
+ * @first: first of them
+ * @end:   the one after the last
  */
-static struct kho_mem *boot_ram;
-static unsigned int boot_rams;
+struct area {
+	unsigned long first;
+	unsigned long end;
+};
+
+/*
+ * What can be preserved, sorted: the RAM that was there at boot, because the
+ * next kernel is not told of what was added since, without scratch.
+ */
+static struct area *area;
+static unsigned int areas;
 
 static int __init count_ram(unsigned long pfn, unsigned long nr, void *arg)
 {
-	boot_rams++;
+	/* Scratch can cut it in so many pieces more */
+	*(unsigned int *)arg += 1 + kho_scratch_nr;
 	return 0;
+}
+
+/* Firmware's map may cut RAM in pieces that touch each other */
+static void __init add_area(unsigned long first, unsigned long end)
+{
+	if (first >= end)
+		return;
+	if (areas && area[areas - 1].end == first)
+		area[areas - 1].end = end;
+	else
+		area[areas++] = (struct area){ first, end };
 }
 
 static int __init add_ram(unsigned long pfn, unsigned long nr, void *arg)
 {
-	boot_ram[boot_rams++] = (struct kho_mem){
-		.addr = PFN_PHYS((u64)pfn),
-		.len = PFN_PHYS((u64)nr),
-	};
+	unsigned long end = pfn + nr;
+	unsigned int i;
+
+	for (i = 0; i < kho_scratch_nr; i++) {
+		const struct kho_mem *s = &kho_scratch[i];
+
+		if (!kho_scratch_overlaps(PFN_PHYS(pfn), PFN_PHYS(end - pfn)))
+			break;
+		add_area(pfn, min(end, PHYS_PFN(s->addr)));
+		pfn = max(pfn, PHYS_PFN(s->addr + s->len));
+	}
+	add_area(pfn, end);
 	return 0;
 }
 
-static int __init note_boot_ram(void)
+static int __init find_areas(void)
 {
+	unsigned int max = 0;
+
 	if (!kho_is_enabled())
 		return 0;
 
-	walk_system_ram_range(0, PHYS_PFN(PHYS_ADDR_MAX), NULL, count_ram);
-	boot_ram = kvcalloc(boot_rams, sizeof(*boot_ram), GFP_KERNEL);
-	boot_rams = 0;
-	if (!boot_ram)
+	walk_system_ram_range(0, PHYS_PFN(PHYS_ADDR_MAX), &max, count_ram);
+	area = kvcalloc(max, sizeof(*area), GFP_KERNEL);
+	if (!area)
 		return -ENOMEM;
 
 	walk_system_ram_range(0, PHYS_PFN(PHYS_ADDR_MAX), NULL, add_ram);
 	return 0;
 }
-core_initcall(note_boot_ram);
+core_initcall(find_areas);
 
-/* Firmware's map may cut RAM in pieces that touch each other */
-static bool is_boot_ram(u64 addr, u64 len)
+static bool is_usable(unsigned long pfn, unsigned long nr)
 {
-	u64 end = addr + len;
-	unsigned int i;
+	static unsigned int hit;
+	unsigned int i = READ_ONCE(hit);
 
-	for (i = 0; i < boot_rams && boot_ram[i].addr <= addr; i++) {
-		if (boot_ram[i].addr + boot_ram[i].len > addr)
-			addr = boot_ram[i].addr + boot_ram[i].len;
-		if (addr >= end)
-			return true;
+	if (i < areas && pfn >= area[i].first && pfn < area[i].end)
+		return nr <= area[i].end - pfn;
+
+	for (i = 0; i < areas && area[i].first <= pfn; i++) {
+		if (pfn >= area[i].end)
+			continue;
+		WRITE_ONCE(hit, i);
+		return nr <= area[i].end - pfn;
 	}
 	return false;
 }
@@ -98,152 +169,325 @@ static bool is_boot_ram(u64 addr, u64 len)
  *
  * For what crosses kexec without being preserved. Says so if not.
  *
- * Return: true if it was there at boot.
+ * Return: true if it was there at boot, and is not in scratch.
  */
 bool kho_mem_is_boot(void *p, size_t len)
 {
-	if (is_boot_ram(virt_to_phys(p), len))
+	if (is_usable(PHYS_PFN(virt_to_phys(p)), PFN_UP(len)))
 		return true;
 
 	pr_err("memory for the handover came from what was added after boot, which the next kernel does not know\n");
 	return false;
 }
 
-/* Whether a range can be preserved at all. Says why not. */
-static bool usable(u64 addr, u64 len)
+static int unusable(unsigned long pfn, unsigned long nr)
 {
-	if (!len || !PAGE_ALIGNED(addr | len) || addr + len < addr) {
+	u64 addr = PFN_PHYS((u64)pfn), len = PFN_PHYS((u64)nr);
+
+	if (!kho_is_enabled())
+		return -EOPNOTSUPP;
+	if (!len || addr + len < addr)
 		pr_err("cannot preserve %#llx+%#llx: it is not whole pages\n",
 		       addr, len);
-		return false;
-	}
-	if (kho_scratch_overlaps(addr, len)) {
+	else if (kho_scratch_overlaps(addr, len))
 		pr_err("cannot preserve %#llx+%#llx: it is in scratch (movable pages must be migrated first)\n",
 		       addr, len);
-		return false;
-	}
-	if (!is_boot_ram(addr, len)) {
+	else
 		pr_err("cannot preserve %#llx+%#llx: it is not all RAM that was there at boot\n",
 		       addr, len);
-		return false;
+	return -EINVAL;
+}
+
+/* One page is what these are for most of the time */
+static void set_bits(unsigned long *map, unsigned long bit, unsigned long nr)
+{
+	if (nr == 1)
+		__set_bit(bit, map);
+	else
+		bitmap_set(map, bit, nr);
+}
+
+static void clear_bits(unsigned long *map, unsigned long bit, unsigned long nr)
+{
+	if (nr == 1)
+		__clear_bit(bit, map);
+	else
+		bitmap_clear(map, bit, nr);
+}
+
+static bool any_set(const unsigned long *map, unsigned long bit,
+		    unsigned long nr)
+{
+	if (nr == 1)
+		return test_bit(bit, map);
+	return find_next_bit(map, bit + nr, bit) < bit + nr;
+}
+
+static bool all_set(const unsigned long *map, unsigned long bit,
+		    unsigned long nr)
+{
+	if (nr == 1)
+		return test_bit(bit, map);
+	return find_next_zero_bit(map, bit + nr, bit) >= bit + nr;
+}
+
+static struct chunk *find_chunk(unsigned long index)
+{
+	if (last && last_index == index)
+		return last;
+
+	last = xa_load(&chunks, index);
+	last_index = index;
+	return last;
+}
+
+static void free_chunk(struct chunk *c)
+{
+	if (c)
+		free_page((unsigned long)c->bits);
+	kfree(c);
+}
+
+static struct chunk *new_chunk(unsigned long index)
+{
+	struct chunk *c = kzalloc(sizeof(*c), GFP_KERNEL);
+
+	if (c)
+		c->bits = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!c || !c->bits || !kho_mem_is_boot(c->bits, PAGE_SIZE) ||
+	    xa_is_err(xa_store(&chunks, index, c, GFP_KERNEL))) {
+		free_chunk(c);
+		return NULL;
+	}
+	c->joined = c->bits + CHUNK_PAGES / BITS_PER_LONG;
+	c->whole = is_usable(index * CHUNK_PAGES, CHUNK_PAGES);
+	last = c;
+	last_index = index;
+	return c;
+}
+
+static void drop_chunk(unsigned long index)
+{
+	last = NULL;
+	free_chunk(xa_erase(&chunks, index));
+}
+
+/* Pages from @pfn on that are in one chunk and before @end */
+static unsigned long part_of(unsigned long pfn, unsigned long end)
+{
+	return min(end - pfn, CHUNK_PAGES - pfn % CHUNK_PAGES);
+}
+
+static bool is_free(unsigned long pfn, unsigned long end)
+{
+	unsigned long part;
+	struct chunk *c;
+
+	for (; pfn < end; pfn += part) {
+		part = part_of(pfn, end);
+		c = find_chunk(pfn / CHUNK_PAGES);
+		if (c && any_set(c->bits, pfn % CHUNK_PAGES, part))
+			return false;
 	}
 	return true;
 }
 
-static bool is_free(struct maple_tree *tree, unsigned long first,
-		    unsigned long last)
+static bool is_covered(unsigned long pfn, unsigned long end)
 {
-	MA_STATE(mas, tree, first, last);
+	unsigned long part;
+	struct chunk *c;
 
-	return !mas_find(&mas, last);
-}
-
-/* The value of the one entry that has all of the range, or NULL */
-static void *covering(struct maple_tree *tree, unsigned long first,
-		      unsigned long last)
-{
-	MA_STATE(mas, tree, first, first);
-	void *entry = mas_walk(&mas);
-
-	return entry && mas.last >= last ? entry : NULL;
-}
-
-/* Whether entries, of whatever value, have all of the range between them */
-static bool is_covered(struct maple_tree *tree, unsigned long first,
-		       unsigned long last)
-{
-	MA_STATE(mas, tree, first, first);
-
-	for (;;) {
-		if (!mas_walk(&mas))
+	for (; pfn < end; pfn += part) {
+		part = part_of(pfn, end);
+		c = find_chunk(pfn / CHUNK_PAGES);
+		if (!c || !all_set(c->bits, pfn % CHUNK_PAGES, part))
 			return false;
-		if (mas.last >= last)
+	}
+	return true;
+}
+
+/* Whether any page of a range is in a folio of several */
+static bool is_joined(unsigned long pfn, unsigned long end)
+{
+	unsigned long part, bit;
+	struct chunk *c;
+
+	for (; pfn < end; pfn += part) {
+		part = part_of(pfn, end);
+		bit = pfn % CHUNK_PAGES;
+		c = find_chunk(pfn / CHUNK_PAGES);
+		/* If the page behind is joined, the last one here is its head */
+		if (c && any_set(c->joined, bit,
+				 min(part + 1, CHUNK_PAGES - bit)))
 			return true;
-		mas_set(&mas, mas.last + 1);
+	}
+	return false;
+}
+
+/* Whether just these pages, a power of two, are preserved as a folio */
+static bool is_folio(unsigned long pfn, unsigned long nr)
+{
+	unsigned long bit = pfn % CHUNK_PAGES;
+	struct chunk *c = find_chunk(pfn / CHUNK_PAGES);
+
+	return c && test_bit(bit, c->bits) && !test_bit(bit, c->joined) &&
+	       find_next_zero_bit(c->joined, CHUNK_PAGES, bit + 1) == bit + nr;
+}
+
+static void clear(unsigned long pfn, unsigned long end)
+{
+	unsigned long part, bit;
+	struct chunk *c;
+
+	for (; pfn < end; pfn += part) {
+		part = part_of(pfn, end);
+		bit = pfn % CHUNK_PAGES;
+		c = find_chunk(pfn / CHUNK_PAGES);
+		clear_bits(c->bits, bit, part);
+		clear_bits(c->joined, bit, part);
+		c->nr -= part;
+		if (!c->nr)
+			drop_chunk(pfn / CHUNK_PAGES);
 	}
 }
 
-static int store(struct maple_tree *tree, unsigned long first,
-		 unsigned long last, void *value)
+/* Have chunks for a range in which nothing is preserved yet */
+static int prepare(unsigned long pfn, unsigned long end)
 {
-	MA_STATE(mas, tree, first, last);
+	unsigned long part;
+	struct chunk *c;
 
-	return mas_store_gfp(&mas, value, GFP_KERNEL);
-}
-
-/* Undoing must not fail: what is undone could never be freed */
-static void clear(struct maple_tree *tree, unsigned long first,
-		  unsigned long last)
-{
-	MA_STATE(mas, tree, first, last);
-
-	mas_store_gfp(&mas, NULL, GFP_KERNEL | __GFP_NOFAIL);
-}
-
-/* Adjacent ranges with the same value become one */
-static int store_merged(struct maple_tree *tree, unsigned long first,
-			unsigned long last, void *value)
-{
-	MA_STATE(mas, tree, first, first);
-
-	if (first) {
-		mas_set(&mas, first - 1);
-		if (mas_walk(&mas) == value)
-			first = mas.index;
+	for (; pfn < end; pfn += part) {
+		part = part_of(pfn, end);
+		c = find_chunk(pfn / CHUNK_PAGES) ?:
+		    new_chunk(pfn / CHUNK_PAGES);
+		if (!c)
+			return -ENOMEM;
+		if (any_set(c->bits, pfn % CHUNK_PAGES, part))
+			return -EEXIST;
 	}
-	mas_set(&mas, last + 1);
-	if (mas_walk(&mas) == value)
-		last = mas.last;
-
-	return store(tree, first, last, value);
+	return 0;
 }
 
-static int preserve_locked(unsigned long pfn, unsigned long nr,
+/* Undo that */
+static void drop_empty(unsigned long pfn, unsigned long end)
+{
+	struct chunk *c;
+
+	for (; pfn < end; pfn += part_of(pfn, end)) {
+		c = find_chunk(pfn / CHUNK_PAGES);
+		if (c && !c->nr)
+			drop_chunk(pfn / CHUNK_PAGES);
+	}
+}
+
+static void mark(unsigned long pfn, unsigned long end, unsigned int order)
+{
+	unsigned long part, bit;
+	struct chunk *c;
+
+	for (; pfn < end; pfn += part) {
+		part = part_of(pfn, end);
+		bit = pfn % CHUNK_PAGES;
+		c = find_chunk(pfn / CHUNK_PAGES);
+		set_bits(c->bits, bit, part);
+		if (order)
+			set_bits(c->joined, bit + 1, part - 1);
+		c->order = c->nr && c->order != order ? MIXED : order;
+		c->nr += part;
+	}
+}
+
+/* A page by itself in a chunk that has others already: what is called most */
+static __always_inline bool preserve_page(unsigned long pfn)
+{
+	struct chunk *c = last;
+
+	if (!c || last_index != pfn / CHUNK_PAGES || frozen || !c->whole ||
+	    __test_and_set_bit(pfn % CHUNK_PAGES, c->bits))
+		return false;
+
+	if (c->order)
+		c->order = MIXED;
+	c->nr++;
+	return true;
+}
+
+/* A range of pages, or one folio */
+static noinline int preserve_range(unsigned long pfn, unsigned long nr,
 			   unsigned int order)
 {
-	lockdep_assert_held(&lock);
-	if (!kho_is_enabled())
-		return -EOPNOTSUPP;
-	if (!nr || pfn + nr < pfn || pfn + nr > PHYS_PFN(-1ULL) ||
-	    !usable(PFN_PHYS((u64)pfn), PFN_PHYS((u64)nr)))
-		return -EINVAL;
+	int err;
 
+	lockdep_assert_held(&lock);
+	if (!nr || !is_usable(pfn, nr))
+		return unusable(pfn, nr);
 	if (frozen)
 		return -EBUSY;
-	if (!is_free(&preserved, pfn, pfn + nr - 1)) {
-		pr_err("cannot preserve %#llx+%#llx: it is in part preserved already\n",
-		       PFN_PHYS((u64)pfn), PFN_PHYS((u64)nr));
-		return -EEXIST;
+
+	err = prepare(pfn, pfn + nr);
+	if (err) {
+		drop_empty(pfn, pfn + nr);
+		if (err == -EEXIST)
+			pr_err("cannot preserve %#llx+%#llx: it is in part preserved already\n",
+			       PFN_PHYS((u64)pfn), PFN_PHYS((u64)nr));
+		return err;
 	}
-	return store_merged(&preserved, pfn, pfn + nr - 1, xa_mk_value(order));
+	mark(pfn, pfn + nr, order);
+	return 0;
 }
 
-static int preserve(unsigned long pfn, unsigned long nr, unsigned int order)
+static __always_inline int preserve_locked(unsigned long pfn, unsigned long nr,
+					   unsigned int order)
+{
+	return nr == 1 && preserve_page(pfn) ? 0 :
+		preserve_range(pfn, nr, order);
+}
+
+static __always_inline int preserve(unsigned long pfn, unsigned long nr,
+				    unsigned int order)
 {
 	guard(mutex)(&lock);
 	return preserve_locked(pfn, nr, order);
 }
 
-static int unpreserve_locked(unsigned long pfn, unsigned long nr,
-			     unsigned int order)
+/* Whether an activation preserves any of a range, and nobody else */
+static bool is_listed_only(unsigned long pfn, unsigned long end)
 {
-	if (!nr || pfn + nr < pfn)
+	MA_STATE(mas, &listed, pfn, pfn);
+	void *entry;
+
+	if (mtree_empty(&listed))
+		return false;
+	mas_for_each(&mas, entry, end - 1)
+		if (entry == LISTED)
+			return true;
+	return false;
+}
+
+static int unpreserve_locked(unsigned long pfn, unsigned long nr, bool folio)
+{
+	unsigned long end = pfn + nr;
+
+	if (!nr || end < pfn)
 		return -EINVAL;
 	if (frozen)
 		return -EBUSY;
-	if (covering(&preserved, pfn, pfn + nr - 1) != xa_mk_value(order)) {
+	if (!(folio ? is_folio(pfn, nr) :
+		      is_covered(pfn, end) && !is_joined(pfn, end)) ||
+	    is_listed_only(pfn, end)) {
 		pr_err("cannot unpreserve %#llx+%#llx: it is not preserved like that\n",
 		       PFN_PHYS((u64)pfn), PFN_PHYS((u64)nr));
 		return -ENOENT;
 	}
-	clear(&preserved, pfn, pfn + nr - 1);
+	clear(pfn, end);
 	return 0;
 }
 
-static int unpreserve(unsigned long pfn, unsigned long nr, unsigned int order)
+static int unpreserve(unsigned long pfn, unsigned long nr, bool folio)
 {
 	guard(mutex)(&lock);
-	return unpreserve_locked(pfn, nr, order);
+	return unpreserve_locked(pfn, nr, folio);
 }
 
 /**
@@ -279,9 +523,7 @@ EXPORT_SYMBOL_GPL(kho_preserve_folio);
  */
 int kho_unpreserve_folio(struct folio *folio)
 {
-	unsigned int order = folio_order(folio);
-
-	return unpreserve(folio_pfn(folio), 1UL << order, order);
+	return unpreserve(folio_pfn(folio), folio_nr_pages(folio), true);
 }
 EXPORT_SYMBOL_GPL(kho_unpreserve_folio);
 
@@ -311,7 +553,7 @@ EXPORT_SYMBOL_GPL(kho_preserve_pages);
  */
 int kho_unpreserve_pages(struct page *page, unsigned long nr_pages)
 {
-	return unpreserve(page_to_pfn(page), nr_pages, 0);
+	return unpreserve(page_to_pfn(page), nr_pages, false);
 }
 EXPORT_SYMBOL_GPL(kho_unpreserve_pages);
 
@@ -326,10 +568,10 @@ static void undo_vmalloc(__be64 first, unsigned int nr)
 
 		for (j = 0; i < nr && j < ARRAY_SIZE(list->addr); i++, j++)
 			unpreserve_locked(PHYS_PFN(be64_to_cpu(list->addr[j])),
-					  1, 0);
+					  1, false);
 
 		first = list->next;
-		unpreserve_locked(PHYS_PFN(virt_to_phys(list)), 1, 0);
+		unpreserve_locked(PHYS_PFN(virt_to_phys(list)), 1, false);
 		free_page((unsigned long)list);
 	}
 }
@@ -435,35 +677,37 @@ EXPORT_SYMBOL_GPL(kho_unpreserve_vmalloc);
  */
 int kho_mem_list(const struct kho_mem *mem)
 {
-	unsigned long first = PHYS_PFN(mem->addr);
-	unsigned long last = first + PHYS_PFN(mem->len) - 1;
+	MA_STATE(mas, &listed, 0, 0);
+	unsigned long pfn = PHYS_PFN(mem->addr), nr = PHYS_PFN(mem->len);
+	bool covered;
 	int err;
 
-	if (!usable(mem->addr, mem->len))
-		return -EINVAL;
+	if (!PAGE_ALIGNED(mem->addr | mem->len))
+		return unusable(0, 0);
 
 	guard(mutex)(&lock);
-	if (!is_free(&listed, first, last)) {
+	if (!nr || !is_usable(pfn, nr))
+		return unusable(pfn, nr);
+	mas_set_range(&mas, pfn, pfn + nr - 1);
+	if (mas_find(&mas, pfn + nr - 1)) {
 		pr_err("%#llx+%#llx is in another mem property already\n",
 		       mem->addr, mem->len);
 		return -EEXIST;
 	}
-
-	if (!is_free(&preserved, first, last)) {
-		if (!is_covered(&preserved, first, last)) {
-			pr_err("%#llx+%#llx is preserved in part only\n",
-			       mem->addr, mem->len);
-			return -EEXIST;
-		}
-		return store(&listed, first, last, xa_mk_value(0));
+	covered = is_covered(pfn, pfn + nr);
+	if (!covered && !is_free(pfn, pfn + nr)) {
+		pr_err("%#llx+%#llx is preserved in part only\n", mem->addr,
+		       mem->len);
+		return -EEXIST;
 	}
 
-	err = store(&listed, first, last, xa_mk_value(LISTED));
+	err = covered ? 0 : preserve_locked(pfn, nr, 0);
 	if (err)
 		return err;
-	err = store(&preserved, first, last, xa_mk_value(LISTED));
-	if (err)
-		clear(&listed, first, last);
+	mas_set_range(&mas, pfn, pfn + nr - 1);
+	err = mas_store_gfp(&mas, covered ? LISTED_TOO : LISTED, GFP_KERNEL);
+	if (err && !covered)
+		clear(pfn, pfn + nr);
 	return err;
 }
 
@@ -479,8 +723,8 @@ void kho_mem_unlist(void)
 
 	guard(mutex)(&lock);
 	mas_for_each(&mas, entry, ULONG_MAX)
-		if (entry == xa_mk_value(LISTED))
-			clear(&preserved, mas.index, mas.last);
+		if (entry == LISTED)
+			clear(mas.index, mas.last + 1);
 	__mt_destroy(&listed);
 }
 
@@ -493,16 +737,15 @@ void kho_mem_unlist(void)
  */
 bool kho_mem_is_listed(const struct kho_mem *mem)
 {
-	MA_STATE(mas, &listed, PHYS_PFN(mem->addr), 0);
-	unsigned long first = PHYS_PFN(mem->addr);
-	unsigned long last = first + PHYS_PFN(mem->len) - 1;
+	MA_STATE(mas, &listed, PHYS_PFN(mem->addr), PHYS_PFN(mem->addr));
+	unsigned long first = PHYS_PFN(mem->addr), nr = PHYS_PFN(mem->len);
 
 	if (!PAGE_ALIGNED(mem->addr | mem->len))
 		return false;
 
 	guard(mutex)(&lock);
-	return mas_walk(&mas) && mas.index == first && mas.last == last &&
-	       is_covered(&preserved, first, last);
+	return mas_walk(&mas) && mas.index == first &&
+	       mas.last == first + nr - 1 && is_covered(first, first + nr);
 }
 
 /**
@@ -557,7 +800,6 @@ static int alloc_table(struct kho_table *table, size_t len)
 {
 	int err = 0;
 
-	*table = (struct kho_table){ };
 	table->part = kvcalloc(DIV_ROUND_UP(len, PAGE_SIZE) ?: 1,
 			       sizeof(*table->part), GFP_KERNEL);
 	if (!table->part)
@@ -573,32 +815,179 @@ static int alloc_table(struct kho_table *table, size_t len)
 	return err;
 }
 
-static void encode(struct kho_table *table)
+/**
+ * struct encoder - a pass over all chunks that makes entries of them
+ * @table: where they go; NULL if they are only counted
+ * @e:     where the next one goes
+ * @end:   end of the part of the table that has this
+ * @part:  the next part
+ * @nr:    number of entries so far
+ * @run:   an extent that may go on in the next chunk, if its length is not zero
+ * @order: the order of its folios
+ */
+struct encoder {
+	struct kho_table *table;
+	struct kho_entry *e;
+	struct kho_entry *end;
+	const struct kho_mem *part;
+	size_t nr;
+	struct kho_mem run;
+	unsigned int order;
+};
+
+static void emit(struct encoder *enc, const struct kho_entry *e)
 {
-	MA_STATE(mas, &preserved, 0, 0);
-	struct kho_mem *part = table->part;
-	struct kho_entry *e = NULL, *end = NULL;
-	unsigned int i;
-	void *entry;
+	enc->nr++;
+	if (!enc->table)
+		return;
 
-	mas_for_each(&mas, entry, ULONG_MAX) {
-		if (e == end) {
-			e = phys_to_virt(part->addr);
-			end = (void *)e + part->len;
-			part++;
-		}
-		e->addr = cpu_to_be64(PFN_PHYS((u64)mas.index));
-		e->len = cpu_to_be64(PFN_PHYS((u64)mas.last - mas.index + 1));
-		e->type = cpu_to_be32(KHO_ENTRY_EXTENT);
-		e->shift = cpu_to_be32(PAGE_SHIFT +
-				       (xa_to_value(entry) & ~LISTED));
-		e++;
+	if (enc->e == enc->end) {
+		enc->e = phys_to_virt(enc->part->addr);
+		enc->end = (void *)enc->e + enc->part->len;
+		enc->part++;
 	}
+	*enc->e++ = *e;
+}
 
-	for (i = 0; i < table->nr; i++)
-		table->crc = kho_crc(table->crc,
-				     phys_to_virt(table->part[i].addr),
-				     table->part[i].len);
+static void end_run(struct encoder *enc)
+{
+	if (!enc->run.len)
+		return;
+
+	emit(enc, &(struct kho_entry){
+		.addr = cpu_to_be64(enc->run.addr),
+		.len = cpu_to_be64(enc->run.len),
+		.type = cpu_to_be32(KHO_ENTRY_EXTENT),
+		.shift = cpu_to_be32(PAGE_SHIFT + enc->order),
+	});
+	enc->run.len = 0;
+}
+
+static void add_run(struct encoder *enc, u64 addr, u64 len, unsigned int order)
+{
+	if (enc->run.addr + enc->run.len != addr || enc->order != order) {
+		end_run(enc);
+		enc->run.addr = addr;
+		enc->order = order;
+	}
+	enc->run.len += len;
+}
+
+static void add_bits(struct encoder *enc, unsigned long index,
+		     const struct chunk *c)
+{
+	end_run(enc);
+	emit(enc, &(struct kho_entry){
+		.addr = cpu_to_be64(index * KHO_CHUNK_BYTES(PAGE_SHIFT)),
+		.len = cpu_to_be64(KHO_CHUNK_BYTES(PAGE_SHIFT)),
+		.type = cpu_to_be32(KHO_ENTRY_BITMAP),
+		.shift = cpu_to_be32(PAGE_SHIFT),
+		.bitmap = cpu_to_be64(virt_to_phys(c->bits)),
+	});
+	if (!enc->table)
+		return;
+
+	enc->table->crc = kho_crc(enc->table->crc, c->bits, PAGE_SIZE);
+	enc->table->bytes += PAGE_SIZE;
+}
+
+static unsigned long folio_pages(const struct chunk *c, unsigned long bit)
+{
+	return find_next_zero_bit(c->joined, CHUNK_PAGES, bit + 1) - bit;
+}
+
+/* Pages from one on that are preserved in folios of the same size */
+static unsigned long run_pages(const struct chunk *c, unsigned long bit)
+{
+	unsigned long stop = find_next_zero_bit(c->bits, CHUNK_PAGES, bit);
+	unsigned long nr = folio_pages(c, bit), end = bit + nr;
+
+	if (c->order != MIXED)
+		return stop - bit;
+	if (nr == 1) {
+		/* A page before one that is joined is the head of a folio */
+		end = find_next_bit(c->joined, stop, bit);
+		return (end < stop ? end - 1 : stop) - bit;
+	}
+	while (end < stop && folio_pages(c, end) == nr)
+		end += nr;
+	return end - bit;
+}
+
+static bool has_few_runs(const struct chunk *c)
+{
+	unsigned long bit = find_first_bit(c->bits, CHUNK_PAGES);
+	unsigned int nr = 0;
+
+	while (bit < CHUNK_PAGES && nr <= MAX_RUNS) {
+		bit = find_next_bit(c->bits, CHUNK_PAGES, bit + run_pages(c, bit));
+		nr++;
+	}
+	return nr <= MAX_RUNS;
+}
+
+static void encode_chunk(struct encoder *enc, unsigned long index,
+			 const struct chunk *c)
+{
+	u64 addr = index * KHO_CHUNK_BYTES(PAGE_SHIFT);
+	unsigned long bit, nr;
+
+	if (!has_few_runs(c)) {
+		add_bits(enc, index, c);
+		return;
+	}
+	for_each_set_bit(bit, c->bits, CHUNK_PAGES) {
+		nr = run_pages(c, bit);
+		add_run(enc, addr + PFN_PHYS((u64)bit), PFN_PHYS((u64)nr),
+			ilog2(folio_pages(c, bit)));
+		bit += nr - 1;
+	}
+}
+
+/* Returns the number of entries */
+static size_t encode(struct kho_table *table)
+{
+	struct encoder enc = {
+		.table = table, .part = table ? table->part : NULL,
+	};
+	unsigned long index;
+	struct chunk *c;
+
+	xa_for_each(&chunks, index, c)
+		encode_chunk(&enc, index, c);
+	end_run(&enc);
+	return enc.nr;
+}
+
+/* What the next kernel reserves, small gaps included */
+static u64 held_bytes(void)
+{
+	unsigned long index, bit, end;
+	struct chunk *c;
+	u64 pages = 0;
+
+	xa_for_each(&chunks, index, c) {
+		/* Gaps between this and the one before, and around its bits */
+		pages += 3 * PHYS_PFN(KHO_GAP);
+		for (end = 0;; pages += end - bit) {
+			bit = find_next_bit(c->bits, CHUNK_PAGES, end);
+			if (bit == CHUNK_PAGES)
+				break;
+			end = kho_bits_end((__le64 *)c->bits, PAGE_SHIFT, bit);
+		}
+	}
+	return PFN_PHYS(pages);
+}
+
+/* Neither scratch, nor what is reserved here, and there too, most likely */
+static u64 usable_bytes(void)
+{
+	u64 bytes = PFN_PHYS((u64)totalram_pages());
+	unsigned int i;
+
+	for (i = 0; i < kho_scratch_nr; i++)
+		bytes -= min(bytes, kho_scratch[i].len);
+	return bytes;
 }
 
 /**
@@ -610,20 +999,25 @@ static void encode(struct kho_table *table)
  */
 int kho_mem_freeze(struct kho_table *table)
 {
-	MA_STATE(mas, &preserved, 0, 0);
-	size_t nr = 0;
+	u64 held, usable = usable_bytes();
+	unsigned int i;
 	int err;
 
 	guard(mutex)(&lock);
-	while (mas_find(&mas, ULONG_MAX))
-		nr++;
-
-	err = alloc_table(table, nr * sizeof(struct kho_entry));
+	held = held_bytes();
+	*table = (struct kho_table){ .left = usable > held ? usable - held : 0 };
+	err = alloc_table(table, encode(NULL) * sizeof(struct kho_entry));
 	if (err)
 		return err;
-	table->entries = nr;
 
 	encode(table);
+	for (i = 0; i < table->nr; i++) {
+		const struct kho_mem *part = &table->part[i];
+
+		table->crc = kho_crc(table->crc, phys_to_virt(part->addr),
+				     part->len);
+		table->bytes += part->len;
+	}
 	frozen = true;
 	return 0;
 }
@@ -648,6 +1042,5 @@ void kho_mem_thaw(struct kho_table *table)
  */
 bool kho_mem_empty(void)
 {
-	guard(mutex)(&lock);
-	return mtree_empty(&preserved);
+	return xa_empty(&chunks);
 }

@@ -287,6 +287,19 @@ static int check_and_seal(void *fdt)
 	return err;
 }
 
+static int check_room(const struct kho_table *table)
+{
+	u64 room = kho_boot_room(PFN_PHYS((u64)get_num_physpages()));
+
+	/* A refusal here costs nothing, one by the next kernel everything */
+	room += room / 4;
+	if (table->left >= room)
+		return 0;
+	pr_err("what is preserved, and gaps in it of less than 2 MiB, leave the next kernel %llu KiB: it needs %llu KiB\n",
+	       table->left >> 10, room >> 10);
+	return -ENOSPC;
+}
+
 static int finish(void)
 {
 	int err;
@@ -295,7 +308,9 @@ static int finish(void)
 	if (err)
 		return err;
 
-	err = fdt_errno(end_fdt(kho_out.fdt)) ?: check_and_seal(kho_out.fdt);
+	err = check_room(&kho_out.table) ?:
+	      fdt_errno(end_fdt(kho_out.fdt)) ?:
+	      check_and_seal(kho_out.fdt);
 	if (err)
 		kho_mem_thaw(&kho_out.table);
 	return err;
@@ -329,8 +344,9 @@ static int activate(void)
 	}
 
 	kho_out.active = true;
-	pr_info("handover %u active: FDT of %u bytes\n", kho_in_count() + 1,
-		fdt_totalsize(kho_out.fdt));
+	pr_info("handover %u active: FDT of %u bytes, memory table of %llu bytes\n",
+		kho_in_count() + 1, fdt_totalsize(kho_out.fdt),
+		kho_out.table.bytes);
 	return 0;
 }
 
@@ -432,20 +448,6 @@ unsigned int kho_scratch_areas(const struct kho_mem **areas)
 	return kho_scratch_nr;
 }
 
-static int activate_for(struct kimage *image)
-{
-	bool was_active = kho_out.active;
-	int err;
-
-	err = activate();
-	if (err || kho_scratch_fits(image, kho_out.table.entries))
-		return err;
-
-	if (!was_active)
-		deactivate();
-	return -ENOSPC;
-}
-
 /**
  * kho_before_kexec() - have the handover active before anything is shut down
  * @image: the image that is about to be executed
@@ -459,7 +461,7 @@ int kho_before_kexec(struct kimage *image)
 
 	guard(mutex)(&kho_out.lock);
 	if (image->kho) {
-		err = activate_for(image);
+		err = activate();
 	} else if (kho_out.active) {
 		pr_err("the image cannot carry the active handover: load it with kexec_file_load(2) (kexec -s), or echo 0 > /sys/kernel/kho/active\n");
 		err = -EBUSY;

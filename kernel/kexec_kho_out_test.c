@@ -12,6 +12,8 @@
 #include "../mm/internal.h"
 
 #define TEST_ORDER	4
+#define TEST_CHUNK_ORDER	8
+#define TEST_CHUNK_PAGES	BIT(TEST_CHUNK_ORDER)
 
 struct out_test;
 
@@ -40,12 +42,14 @@ struct probe {
  * struct out_test - what each test starts with
  * @probe: c is registered last, but called first; then come a and b
  * @page:  two to the TEST_ORDER pages
+ * @chunk: TEST_CHUNK_PAGES more, if a test has asked for them
  * @log:   the calls to probes
  * @table: checksum of what was preserved before
  */
 struct out_test {
 	struct probe probe[3];
 	struct page *page;
+	struct page *chunk;
 	char log[32];
 	u32 table;
 };
@@ -171,7 +175,7 @@ static int out_init(struct kunit *test)
 static void out_exit(struct kunit *test)
 {
 	struct out_test *t = test->priv;
-	unsigned int i;
+	unsigned int i, nr;
 
 	if (!t)
 		return;
@@ -189,6 +193,12 @@ static void out_exit(struct kunit *test)
 	}
 	for (i = 0; i < 1 << TEST_ORDER; i++)
 		__free_page(t->page + i);
+	for (i = 0; t->chunk && i < TEST_CHUNK_PAGES; i += nr) {
+		struct folio *folio = page_folio(t->chunk + i);
+
+		nr = folio_nr_pages(folio);
+		folio_put(folio);
+	}
 }
 
 /* Reading what was written */
@@ -202,6 +212,16 @@ static void check_blob(struct kunit *test, struct kho_root *root)
 	KUNIT_ASSERT_EQ_MSG(test, 0,
 			    kho_fdt_check(kho_out.fdt, kho_out.fdt_max, root,
 					  &why), "%s", why.text);
+	for (i = 0; i < root->table.nr; i++) {
+		struct kho_mem part = kho_range(&root->table, i);
+		const struct kho_entry *e = phys_to_virt(part.addr);
+		const struct kho_entry *last = (void *)e + part.len;
+
+		for (; e < last; e++)
+			if (e->bitmap)
+				crc = kho_crc(crc, phys_to_virt(be64_to_cpu(e->bitmap)),
+					      PAGE_SIZE);
+	}
 	for (i = 0; i < root->table.nr; i++) {
 		struct kho_mem part = kho_range(&root->table, i);
 
@@ -220,6 +240,33 @@ struct sought {
 	u32 shift;
 };
 
+/* Whether an entry has all of a range, in folios of the size that is sought */
+static bool has_range(const struct kho_entry *e, const struct sought *s)
+{
+	u64 addr = be64_to_cpu(e->addr), end = addr + be64_to_cpu(e->len);
+	unsigned long pages = KHO_CHUNK_PAGES(PAGE_SHIFT), i, last;
+	const unsigned long *bits, *joined;
+
+	if (addr > s->mem.addr || end < s->mem.addr + s->mem.len)
+		return false;
+	if (!e->bitmap)
+		return be32_to_cpu(e->shift) == s->shift;
+
+	bits = phys_to_virt(be64_to_cpu(e->bitmap));
+	joined = bits + pages / BITS_PER_LONG;
+	i = PHYS_PFN(s->mem.addr - addr);
+	last = i + PHYS_PFN(s->mem.len);
+	if (last < pages && test_bit(last, joined))
+		return false;
+	for (; i < last; i++) {
+		u64 in_folio = (addr + PFN_PHYS((u64)i)) & (BIT_ULL(s->shift) - 1);
+
+		if (!test_bit(i, bits) || test_bit(i, joined) != !!in_folio)
+			return false;
+	}
+	return true;
+}
+
 /* Entries of a table with all of a range, and of its folio size */
 static unsigned int find_entries(struct kunit *test, const struct kho_mem *part,
 				 unsigned int nr, const struct sought *s)
@@ -233,16 +280,12 @@ static unsigned int find_entries(struct kunit *test, const struct kho_mem *part,
 		const struct kho_entry *last = (void *)e + part->len;
 
 		for (; e < last; e++) {
-			u64 addr = be64_to_cpu(e->addr);
-
 			KUNIT_EXPECT_EQ_MSG(test, 0,
 					    kho_entry_check(e, end, PAGE_SHIFT,
-							    &why),
+							    MAX_PAGE_ORDER, &why),
 					    "%s", why.text);
-			end = addr + be64_to_cpu(e->len);
-			found += addr <= s->mem.addr &&
-				 end >= s->mem.addr + s->mem.len &&
-				 be32_to_cpu(e->shift) == s->shift;
+			end = be64_to_cpu(e->addr) + be64_to_cpu(e->len);
+			found += has_range(e, s);
 		}
 	}
 	return found;
@@ -427,6 +470,29 @@ static int dump_same_name(struct probe *p, void *fdt)
 static int dump_no_name(struct probe *p, void *fdt)
 {
 	return kho_notify_result(fdt_begin_node(fdt, "") ?: fdt_end_node(fdt));
+}
+
+/* What it lists is preserved for as long as the handover is active */
+static int dump_keeps(struct probe *p, void *fdt)
+{
+	int ret = write_probe(p, fdt);
+
+	if (kho_unpreserve_pages(p->ctx->page + 4, 2) != -ENOENT ||
+	    kho_unpreserve_pages(p->ctx->page + 4, 1) != -ENOENT ||
+	    kho_unpreserve_pages(p->ctx->page + 5, 1) != -ENOENT ||
+	    kho_unpreserve_folio(page_folio(p->ctx->page + 5)) != -ENOENT ||
+	    kho_unpreserve_pages(p->ctx->page + 8, 2) != -ENOENT ||
+	    kho_preserve_pages(p->ctx->page + 5, 1) != -EEXIST)
+		return NOTIFY_BAD;
+
+	/* Also together with what is not */
+	if (kho_preserve_pages(p->ctx->page + 6, 2) ||
+	    kho_unpreserve_pages(p->ctx->page + 5, 2) != -ENOENT ||
+	    kho_unpreserve_pages(p->ctx->page + 4, 4) != -ENOENT ||
+	    kho_unpreserve_pages(p->ctx->page + 6, 4) != -ENOENT ||
+	    kho_unpreserve_pages(p->ctx->page + 6, 2))
+		return NOTIFY_BAD;
+	return ret;
 }
 
 /* The first of the pages is preserved for itself */
@@ -698,30 +764,6 @@ static void register_test(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, calls(t), "cba");
 }
 
-/* With an image that leaves no room for anything else in scratch */
-static void expect_no_room(struct kunit *test, struct kimage *image)
-{
-	struct out_test *t = test->priv;
-
-	image->nr_segments = 1;
-	image->segment[0].memsz = kho_scratch[0].len * KHO_MAX_SCRATCH;
-
-	/* An activation of the operator's stays */
-	KUNIT_EXPECT_EQ(test, kho_before_kexec(image), -ENOSPC);
-	KUNIT_EXPECT_TRUE(test, kho_out.active);
-	KUNIT_EXPECT_FALSE(test, kho_out.jumping);
-	KUNIT_EXPECT_STREQ(test, calls(t), "");
-
-	turn_off();
-	calls(t);
-	KUNIT_EXPECT_EQ(test, kho_before_kexec(image), -ENOSPC);
-	KUNIT_EXPECT_STREQ(test, calls(t), "cabCAB");
-	KUNIT_EXPECT_FALSE(test, kho_out.jumping);
-	expect_nothing(test);
-
-	image->nr_segments = 0;
-}
-
 /* What kexec asks before it shuts anything down */
 static void kexec_test(struct kunit *test)
 {
@@ -759,7 +801,6 @@ static void kexec_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, kho_out.active);
 
 	kho_out.jumping = false;
-	expect_no_room(test, image);
 	KUNIT_EXPECT_EQ(test, kho_before_kexec(image), 0);
 
 	/* Too late for anybody to change it */
@@ -850,6 +891,24 @@ static void list_preserved_test(struct kunit *test)
 	expect_nothing(test);
 }
 
+/* No driver can take from a node what it lists */
+static void list_keeps_test(struct kunit *test)
+{
+	struct out_test *t = test->priv;
+	struct sought s = { .mem = page_mem(t, 4, 2), .shift = PAGE_SHIFT };
+	struct kho_root root;
+
+	t->probe[1].dump = dump_keeps;
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	KUNIT_EXPECT_STREQ(test, calls(t), "cab");
+	check_blob(test, &root);
+	KUNIT_EXPECT_EQ(test, 1, find_entries(test, kho_out.table.part,
+					      kho_out.table.nr, &s));
+	turn_off();
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page + 4, 2), -ENOENT);
+	expect_nothing(test);
+}
+
 /* A folio between pages, each next to the other, stays a folio */
 static void neighbours_test(struct kunit *test)
 {
@@ -927,6 +986,425 @@ static void vmalloc_test(struct kunit *test)
 	vfree(p);
 }
 
+/* How chunks are encoded */
+
+/**
+ * struct count - entries that have any of a range
+ * @extents: so many that are extents
+ * @bitmaps: so many that are chunks
+ */
+struct count {
+	unsigned int extents;
+	unsigned int bitmaps;
+};
+
+static void check_chunk(struct kunit *test, const struct kho_entry *e)
+{
+	const __le64 *bits = phys_to_virt(be64_to_cpu(e->bitmap));
+	struct kho_why why = { };
+
+	KUNIT_EXPECT_EQ_MSG(test, 0,
+			    kho_bits_check(bits, PAGE_SHIFT, PAGE_SHIFT,
+					   MAX_PAGE_ORDER, &why),
+			    "%s", why.text);
+}
+
+static struct count count_entries(struct kunit *test, u64 addr, u64 len)
+{
+	struct kho_table table;
+	struct count n = { };
+	unsigned int i;
+
+	KUNIT_EXPECT_EQ(test, kho_mem_freeze(&table), 0);
+	for (i = 0; i < table.nr; i++) {
+		const struct kho_entry *e = phys_to_virt(table.part[i].addr);
+		const struct kho_entry *last = (void *)e + table.part[i].len;
+
+		for (; e < last; e++) {
+			if (be64_to_cpu(e->addr) >= addr + len ||
+			    be64_to_cpu(e->addr) + be64_to_cpu(e->len) <= addr)
+				continue;
+			if (e->type == cpu_to_be32(KHO_ENTRY_BITMAP)) {
+				check_chunk(test, e);
+				n.bitmaps++;
+			} else {
+				n.extents++;
+			}
+		}
+	}
+	kho_mem_thaw(&table);
+	return n;
+}
+
+static void expect_count(struct kunit *test, struct kho_mem mem,
+			 unsigned int extents, unsigned int bitmaps)
+{
+	struct count n = count_entries(test, mem.addr, mem.len);
+
+	KUNIT_EXPECT_EQ(test, n.extents, extents);
+	KUNIT_EXPECT_EQ(test, n.bitmaps, bitmaps);
+}
+
+static struct kho_mem pages_mem(struct page *page, unsigned long nr)
+{
+	return (struct kho_mem){ page_to_phys(page), nr * PAGE_SIZE };
+}
+
+static void expect_folio(struct kunit *test, struct page *page,
+			 unsigned int order, unsigned int want)
+{
+	KUNIT_EXPECT_EQ(test, want,
+			preserved_now(test, pages_mem(page, 1 << order), order));
+}
+
+/* Pages of one chunk, in which nothing is preserved; out_exit() frees them */
+static struct page *chunk_pages(struct kunit *test)
+{
+	u64 len = KHO_CHUNK_BYTES(PAGE_SHIFT);
+	struct out_test *t = test->priv;
+	struct count n;
+
+	t->chunk = alloc_pages(GFP_KERNEL, TEST_CHUNK_ORDER);
+	KUNIT_ASSERT_NOT_NULL(test, t->chunk);
+	split_page(t->chunk, TEST_CHUNK_ORDER);
+	n = count_entries(test, ALIGN_DOWN(page_to_phys(t->chunk), len), len);
+	if (n.extents || n.bitmaps)
+		kunit_skip(test, "others preserve memory there");
+	return t->chunk;
+}
+
+static struct folio *make_folio(struct page *page, unsigned int order)
+{
+	unsigned int i;
+
+	for (i = 1; i < 1U << order; i++)
+		set_page_count(page + i, 0);
+	if (order)
+		prep_compound_page(page, order);
+	return page_folio(page);
+}
+
+/**
+ * struct layout - what is preserved in a chunk
+ * @desc:    what is special about it
+ * @order:   order of the folios
+ * @nr:      number of them
+ * @step:    pages from one to the next
+ * @other:   order of one more, eight pages before the end, if not 0
+ * @extents: number of entries that are extents
+ * @bitmaps: number of entries that are chunks
+ */
+struct layout {
+	const char *desc;
+	unsigned int order;
+	unsigned int nr;
+	unsigned int step;
+	unsigned int other;
+	unsigned int extents;
+	unsigned int bitmaps;
+};
+
+static const struct layout layouts[] = {
+	{ "one page", 0, 1, 1, 0, 1, 0 },
+	{ "one run of pages", 0, TEST_CHUNK_PAGES, 1, 0, 1, 0 },
+	{ "two runs", 0, 2, 9, 0, 2, 0 },
+	{ "most runs", 0, 32, 2, 0, 32, 0 },
+	{ "too many runs", 0, 33, 2, 0, 0, 1 },
+	{ "every other page", 0, TEST_CHUNK_PAGES / 2, 2, 0, 0, 1 },
+	{ "one run of folios", 3, TEST_CHUNK_PAGES / 8, 8, 0, 1, 0 },
+	{ "large folios", 7, TEST_CHUNK_PAGES / 128, 128, 0, 1, 0 },
+	{ "most runs of folios", 1, 32, 4, 0, 32, 0 },
+	{ "too many runs of folios", 1, 33, 4, 0, 0, 1 },
+	{ "another run of folios", 3, 2, 8, 3, 2, 0 },
+	{ "a page, and a pair", 0, 1, 1, 1, 2, 0 },
+	{ "a folio behind pages", 0, TEST_CHUNK_PAGES - 8, 1, 3, 2, 0 },
+	{ "large folios, and a small one", 4, 4, 16, 2, 2, 0 },
+	{ "small folios, and a large one", 2, 4, 4, 3, 2, 0 },
+	{ "a folio behind folios", 1, TEST_CHUNK_PAGES / 2 - 4, 2, 3, 2, 0 },
+	{ "most runs, one of folios", 0, 31, 2, 3, 32, 0 },
+	{ "too many runs, one of folios", 0, 32, 2, 3, 0, 1 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(layout, layouts, desc);
+
+static void layout_test(struct kunit *test)
+{
+	struct page *page = chunk_pages(test);
+	struct page *last = page + TEST_CHUNK_PAGES - 8;
+	const struct layout *l = test->param_value;
+	struct out_test *t = test->priv;
+	unsigned int i, size = 1 << l->order;
+
+	for (i = 0; i < l->nr; i++) {
+		struct folio *folio = make_folio(page + i * l->step, l->order);
+
+		KUNIT_ASSERT_EQ(test, kho_preserve_folio(folio), 0);
+	}
+	if (l->other)
+		KUNIT_ASSERT_EQ(test, 0,
+				kho_preserve_folio(make_folio(last, l->other)));
+
+	expect_count(test, pages_mem(page, TEST_CHUNK_PAGES), l->extents,
+		     l->bitmaps);
+	for (i = 0; i < l->nr; i++) {
+		struct page *head = page + i * l->step;
+
+		expect_folio(test, head, l->order, 1);
+		if (l->step > size)
+			expect_folio(test, head + size, 0, 0);
+	}
+	if (l->other) {
+		expect_folio(test, last, l->other, 1);
+		expect_folio(test, last, 0, 0);
+	}
+
+	for (i = 0; i < l->nr; i++) {
+		struct folio *folio = page_folio(page + i * l->step);
+
+		KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(folio), 0);
+	}
+	if (l->other)
+		KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(page_folio(last)), 0);
+	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
+}
+
+/* A chunk has bits in the table just as long as it needs them */
+static void bitmap_test(struct kunit *test)
+{
+	struct page *page = chunk_pages(test);
+	struct kho_mem all = pages_mem(page, TEST_CHUNK_PAGES);
+	struct out_test *t = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < 66; i += 2)
+		KUNIT_ASSERT_EQ(test, kho_preserve_pages(page + i, 1), 0);
+	expect_count(test, all, 0, 1);
+
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 1, 1), -ENOENT);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page, 3), -ENOENT);
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page + 1, 2), -EEXIST);
+	expect_count(test, all, 0, 1);
+	expect_folio(test, page + 1, 0, 0);
+
+	/* Two runs become one, and two again */
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page + 31, 1), 0);
+	expect_count(test, all, 32, 0);
+	KUNIT_EXPECT_EQ(test, preserved_now(test, pages_mem(page + 30, 3), 0), 1);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 31, 1), 0);
+	expect_count(test, all, 0, 1);
+
+	/* One less, in the middle */
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 32, 1), 0);
+	expect_count(test, all, 32, 0);
+	expect_folio(test, page + 30, 0, 1);
+	expect_folio(test, page + 32, 0, 0);
+	expect_folio(test, page + 34, 0, 1);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 32, 1), -ENOENT);
+
+	for (i = 0; i < 66; i += 2)
+		if (i != 32)
+			KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + i, 1), 0);
+	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
+}
+
+/* What was preserved as a folio is unpreserved as that, and pages as pages */
+static void as_preserved_test(struct kunit *test)
+{
+	static const struct { int first, nr; } parts[] = {
+		{ 2, 2 }, { 2, 1 }, { 3, 1 }, { 1, 2 }, { 0, 24 }, { 8, 1 },
+		{ 6, 1 }, { 7, 1 }, { 7, 2 }, { 11, 2 }, { 4, 8 },
+	};
+	struct page *page = chunk_pages(test);
+	struct folio *pair = make_folio(page + 2, 1);
+	struct folio *left = make_folio(page + 4, 2);
+	struct folio *right = make_folio(page + 8, 2);
+	struct folio *large = make_folio(page + 16, 3);
+	struct out_test *t = test->priv;
+	unsigned int i;
+	u32 crc;
+
+	KUNIT_ASSERT_EQ(test, kho_preserve_folio(pair), 0);
+	KUNIT_ASSERT_EQ(test, kho_preserve_folio(left), 0);
+	KUNIT_ASSERT_EQ(test, kho_preserve_folio(right), 0);
+	KUNIT_ASSERT_EQ(test, kho_preserve_pages(page, 2), 0);
+	KUNIT_ASSERT_EQ(test, kho_preserve_pages(page + 12, 12), 0);
+
+	for (i = 0; i < ARRAY_SIZE(parts); i++)
+		KUNIT_EXPECT_EQ_MSG(test, -ENOENT,
+				    kho_unpreserve_pages(page + parts[i].first,
+							 parts[i].nr),
+				    "%d pages from %d", parts[i].nr,
+				    parts[i].first);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(large), -ENOENT);
+	KUNIT_EXPECT_EQ(test, kho_preserve_folio(large), -EEXIST);
+	expect_folio(test, page + 2, 1, 1);
+	expect_folio(test, page + 4, 2, 1);
+	expect_folio(test, page + 8, 2, 1);
+	expect_folio(test, page + 16, 0, 1);
+	crc = table_crc(test);
+
+	/* Neighbours stay what they are */
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(left), 0);
+	expect_folio(test, page + 2, 1, 1);
+	expect_folio(test, page + 8, 2, 1);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(left), -ENOENT);
+	expect_count(test, pages_mem(page, 24), 4, 0);
+
+	/* Nothing remembers that it was a folio */
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page + 4, 4), 0);
+	expect_folio(test, page + 4, 0, 1);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 4, 4), 0);
+	KUNIT_EXPECT_EQ(test, kho_preserve_folio(left), 0);
+	KUNIT_EXPECT_EQ(test, table_crc(test), crc);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 1, 1), 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 12, 1), 0);
+	expect_folio(test, page + 2, 1, 1);
+	expect_folio(test, page + 8, 2, 1);
+
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(right), 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(left), 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(pair), 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page, 1), 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 13, 11), 0);
+	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
+}
+
+/*
+ * The first page of a chunk, if also eight pages before it and so many from it
+ * on can be preserved; whose they are does not matter, as none is kept.
+ */
+static struct page *find_border(struct kunit *test, unsigned long nr)
+{
+	unsigned long pages = KHO_CHUNK_PAGES(PAGE_SHIFT), pfn;
+
+	if (!kho_mem_empty())
+		kunit_skip(test, "others preserve memory");
+
+	for (pfn = pages; pfn + nr <= max_pfn; pfn += pages) {
+		struct page *page = pfn_to_page(pfn);
+
+		if (kho_preserve_pages(page - 8, nr + 8))
+			continue;
+		KUNIT_ASSERT_EQ(test, kho_unpreserve_pages(page - 8, nr + 8), 0);
+		return page;
+	}
+	kunit_skip(test, "there is not enough memory");
+	return NULL;
+}
+
+static void border_test(struct kunit *test)
+{
+	struct page *page = find_border(test, 8);
+	struct kho_mem all = pages_mem(page - 8, 16);
+
+	/* One range in two chunks is one entry */
+	KUNIT_ASSERT_EQ(test, kho_preserve_pages(page - 8, 16), 0);
+	expect_count(test, all, 1, 0);
+	KUNIT_EXPECT_EQ(test, preserved_now(test, all, 0), 1);
+
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page - 2, 4), 0);
+	expect_count(test, all, 2, 0);
+	expect_folio(test, page - 3, 0, 1);
+	expect_folio(test, page - 2, 0, 0);
+	expect_folio(test, page + 1, 0, 0);
+	expect_folio(test, page + 2, 0, 1);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page - 3, 6), -ENOENT);
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page - 3, 4), -EEXIST);
+
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page - 2, 2), 0);
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page, 2), 0);
+	expect_count(test, all, 1, 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page - 8, 16), 0);
+	KUNIT_EXPECT_TRUE(test, kho_mem_empty());
+}
+
+/* An attempt that fails halfway leaves no chunk behind */
+static void half_test(struct kunit *test)
+{
+	struct page *page = find_border(test, 8);
+	u32 crc;
+
+	KUNIT_ASSERT_EQ(test, kho_preserve_pages(page + 2, 1), 0);
+	crc = table_crc(test);
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page - 4, 8), -EEXIST);
+	KUNIT_EXPECT_EQ(test, table_crc(test), crc);
+	expect_count(test, pages_mem(page - 8, 16), 1, 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 2, 1), 0);
+	KUNIT_EXPECT_TRUE(test, kho_mem_empty());
+
+	/* Nor does it drop the one that has something in it */
+	KUNIT_ASSERT_EQ(test, kho_preserve_pages(page - 3, 1), 0);
+	crc = table_crc(test);
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page - 4, 8), -EEXIST);
+	KUNIT_EXPECT_EQ(test, table_crc(test), crc);
+	expect_folio(test, page - 3, 0, 1);
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page, 4), 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page, 4), 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page - 3, 1), 0);
+	KUNIT_EXPECT_TRUE(test, kho_mem_empty());
+}
+
+/* A chunk of which all is preserved is no reason to begin another entry */
+static void full_chunk_test(struct kunit *test)
+{
+	unsigned long pages = KHO_CHUNK_PAGES(PAGE_SHIFT);
+	struct page *page = find_border(test, pages + 8);
+	struct kho_mem all = pages_mem(page - 8, pages + 16);
+
+	KUNIT_ASSERT_EQ(test, kho_preserve_pages(page - 8, 8), 0);
+	KUNIT_ASSERT_EQ(test, kho_preserve_pages(page + pages, 8), 0);
+	expect_count(test, all, 2, 0);
+	KUNIT_ASSERT_EQ(test, kho_preserve_pages(page, pages), 0);
+	expect_count(test, all, 1, 0);
+	KUNIT_EXPECT_EQ(test, preserved_now(test, all, 0), 1);
+
+	/* To list all of it changes nothing */
+	KUNIT_EXPECT_EQ(test, kho_mem_list(&all), 0);
+	kho_mem_unlist();
+	KUNIT_EXPECT_EQ(test, preserved_now(test, all, 0), 1);
+
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page, pages), 0);
+	expect_count(test, all, 2, 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page - 8, 8), 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + pages, 8), 0);
+	KUNIT_EXPECT_TRUE(test, kho_mem_empty());
+
+	/* What only a list preserves is gone with that */
+	KUNIT_EXPECT_EQ(test, kho_mem_list(&all), 0);
+	expect_count(test, all, 1, 0);
+	KUNIT_EXPECT_TRUE(test, kho_mem_is_listed(&all));
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page, 1), -ENOENT);
+	kho_mem_unlist();
+	KUNIT_EXPECT_TRUE(test, kho_mem_empty());
+}
+
+/* A run ends where a chunk with bits begins, and another begins behind it */
+static void run_and_bits_test(struct kunit *test)
+{
+	unsigned long pages = KHO_CHUNK_PAGES(PAGE_SHIFT), i;
+	struct page *page = find_border(test, pages + 8);
+	struct kho_mem all = pages_mem(page - 8, pages + 16), mem;
+
+	KUNIT_ASSERT_EQ(test, kho_preserve_pages(page - 8, pages + 16), 0);
+	for (i = 1; i < 66; i += 2)
+		KUNIT_ASSERT_EQ(test, kho_unpreserve_pages(page + i, 1), 0);
+	expect_count(test, all, 2, 1);
+	mem = pages_mem(page - 8, 8);
+	KUNIT_EXPECT_EQ(test, preserved_now(test, mem, 0), 1);
+	mem = pages_mem(page + pages, 8);
+	KUNIT_EXPECT_EQ(test, preserved_now(test, mem, 0), 1);
+	mem = pages_mem(page + 66, pages - 66);
+	KUNIT_EXPECT_EQ(test, preserved_now(test, mem, 0), 1);
+	expect_folio(test, page, 0, 1);
+	expect_folio(test, page + 1, 0, 0);
+
+	for (i = 1; i < 66; i += 2)
+		KUNIT_ASSERT_EQ(test, kho_preserve_pages(page + i, 1), 0);
+	expect_count(test, all, 1, 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page - 8, pages + 16), 0);
+	KUNIT_EXPECT_TRUE(test, kho_mem_empty());
+}
+
 static struct kunit_case kho_out_cases[] = {
 	KUNIT_CASE(blob_test),
 	KUNIT_CASE(mem_test),
@@ -941,8 +1419,16 @@ static struct kunit_case kho_out_cases[] = {
 	KUNIT_CASE(merge_test),
 	KUNIT_CASE(folio_test),
 	KUNIT_CASE(list_preserved_test),
+	KUNIT_CASE(list_keeps_test),
 	KUNIT_CASE(neighbours_test),
 	KUNIT_CASE(vmalloc_test),
+	KUNIT_CASE_PARAM(layout_test, layout_gen_params),
+	KUNIT_CASE(bitmap_test),
+	KUNIT_CASE(as_preserved_test),
+	KUNIT_CASE(border_test),
+	KUNIT_CASE(half_test),
+	KUNIT_CASE(full_chunk_test),
+	KUNIT_CASE(run_and_bits_test),
 	{ }
 };
 

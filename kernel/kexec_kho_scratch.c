@@ -121,13 +121,14 @@ u64 __weak arch_kho_early_room(u64 ram)
 }
 
 /*
- * What the next kernel may need before it has read the memory table: page
- * tables for the linear map, two bits for each preserved page, its copy of
- * the table.
+ * What the next kernel may need before it knows what is preserved: page tables
+ * for the linear map; its copy of the memory table and the ranges that it
+ * reserves. However memory is cut up, there are at most MAX_RUNS entries of the
+ * table for a chunk, and a range for every 2 MiB (see kexec_kho_boot.c).
  */
 static u64 early_room(u64 ram)
 {
-	return SZ_4M + ram / 4096 + arch_kho_early_room(ram);
+	return SZ_4M + ram / 8192 + arch_kho_early_room(ram);
 }
 
 /* What becomes CMA because scratch touches its pageblocks */
@@ -374,32 +375,6 @@ int kho_locate_mem_hole(struct kexec_buf *kbuf,
 	pr_err("image does not fit: its segments up to one of %lu KiB, and the next kernel's early memory, need %llu KiB in scratch, which has %llu KiB, in part occupied; boot with a larger kho_scratch=\n",
 	       kbuf->memsz >> 10, need >> 10, total >> 10);
 	return 0;
-}
-
-/**
- * kho_scratch_fits() - whether the next kernel can read the memory table
- * @image:   the image that is about to be executed
- * @entries: entries in the memory table
- *
- * Its copy of the table, and the arrays that memblock doubles as it reserves
- * what the table lists, come out of what the image leaves of scratch. Count them
- * twice: what is left need not be in one piece.
- *
- * Return: false, with a line in the log, if scratch is too small.
- */
-bool kho_scratch_fits(const struct kimage *image, unsigned long entries)
-{
-	u64 need = segment_bytes(image) +
-		   early_room(PFN_PHYS((u64)get_num_physpages())) +
-		   (u64)entries * 2 * (sizeof(struct kho_entry) +
-				       4 * sizeof(struct memblock_region));
-
-	if (need <= scratch_bytes())
-		return true;
-
-	pr_err("%lu preserved ranges are too many: the image and the next kernel's early memory need %llu KiB in scratch, which has %llu KiB; preserve larger ranges, or boot with a larger kho_scratch=\n",
-	       entries, need >> 10, scratch_bytes() >> 10);
-	return false;
 }
 
 static void __init account_cma(const struct kho_mem *mem)

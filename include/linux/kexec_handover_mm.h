@@ -23,6 +23,9 @@ phys_addr_t kho_reserve_mem_find(const char *name, phys_addr_t size,
 				 phys_addr_t align);
 void kho_reserve_mem_add(phys_addr_t start, phys_addr_t size, const char *name);
 void kho_scratch_release(void);
+void kho_memory_reserved(phys_addr_t base, phys_addr_t size);
+void kho_memmap_init(void);
+void kho_memory_release(void);
 
 /* Memory management */
 u64 arch_kho_early_room(u64 ram);
@@ -64,6 +67,18 @@ static inline void kho_reserve_mem_add(phys_addr_t start, phys_addr_t size,
 }
 
 static inline void kho_scratch_release(void)
+{
+}
+
+static inline void kho_memory_reserved(phys_addr_t base, phys_addr_t size)
+{
+}
+
+static inline void kho_memmap_init(void)
+{
+}
+
+static inline void kho_memory_release(void)
 {
 }
 

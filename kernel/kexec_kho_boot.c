@@ -1,0 +1,1063 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Kexec HandOver: the incoming side in early boot.
+ *
+ * Owns the decision to accept or refuse a handover, and keeps all that it
+ * preserves from being used until the page allocator knows of it.
+ *
+ * A handover is accepted or refused whole. It is looked at twice: once memblock
+ * knows all RAM, the FDT is checked and memblock is confined to scratch; once
+ * all RAM is mapped, the memory table is checked, everything in it is reserved,
+ * and memblock is let go.
+ *
+ * memblock and those who walk its arrays are not made for a region for each of
+ * a million pages. So what lies between two preserved pages is reserved with
+ * them if it is small, and given to the page allocator at the end of boot.
+ */
+#define pr_fmt(fmt) "kho: " fmt
+
+#include <linux/bitmap.h>
+#include <linux/bitops.h>
+#include <linux/crash_dump.h>
+#include <linux/init.h>
+#include <linux/io.h>
+#include <linux/kexec_handover_mm.h>
+#include <linux/libfdt.h>
+#include <linux/memblock.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
+#include <linux/sort.h>
+
+#include "../mm/internal.h"
+#include "kexec_kho_internal.h"
+
+/*
+ * struct pages of what is reserved need not be there before all others. Where
+ * zones overlap, it is not easy to say which one they are in.
+ */
+#define KHO_DEFERS_PAGES					\
+	(IS_ENABLED(CONFIG_DEFERRED_STRUCT_PAGE_INIT) &&	\
+	 IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP) && !mirrored_kernelcore)
+
+/* Firmware's tables and the like */
+#define MAX_LATE	64
+
+/**
+ * struct run - a range that is reserved
+ * @mem:   where it is
+ * @flags: how
+ */
+struct run {
+	struct kho_mem mem;
+	enum memblock_flags flags;
+};
+
+/**
+ * struct offer - a handover that is neither accepted nor refused
+ * @made:   the boot loader speaks of one
+ * @phys:   where the FDT is
+ * @window: bytes there
+ * @entries: entries in the memory table
+ * @bitmaps: how many of them are chunks
+ * @max_listings: ranges in mem properties
+ * @meta:   the parts of the table and the bits of chunks, sorted, whole pages
+ * @metas:  length of that
+ * @run:    what is reserved for it, sorted
+ * @runs:   length of that
+ * @max_runs: room in that
+ * @run_bytes: bytes in all of @run
+ * @bottom_up: how memblock allocated before it was confined to scratch
+ * @low:    memory below counted as scratch
+ * @late:   what others have reserved in @run since
+ * @lates:  length of that
+ */
+static struct offer {
+	bool made;
+	phys_addr_t phys;
+	u64 window;
+	unsigned long entries;
+	unsigned long bitmaps;
+	unsigned long max_listings;
+	struct kho_mem *meta;
+	unsigned long metas;
+	struct run *run;
+	unsigned long runs;
+	unsigned long max_runs;
+	u64 run_bytes;
+	bool bottom_up;
+	phys_addr_t low;
+	struct kho_mem late[MAX_LATE];
+	unsigned int lates;
+} offer __initdata;
+
+/* Gaps are reserved and not free yet */
+static bool has_gaps;
+
+static void __init refuse(const struct kho_why *why)
+{
+	kho_scratch_drop();
+	offer.made = false;
+	snprintf(kho_in.status, sizeof(kho_in.status), "refused: %s", why->text);
+	pr_err("handover refused: %s; nothing of it is kept\n", why->text);
+}
+
+#define why_not(why, fmt, ...)						\
+	(snprintf((why)->text, sizeof((why)->text), fmt, ##__VA_ARGS__), -EINVAL)
+
+/**
+ * kho_set_incoming() - note that the boot loader speaks of a handover
+ * @fdt:    physical address of its FDT
+ * @window: bytes that may be read there; 0 if what it says makes no sense
+ */
+void __init kho_set_incoming(phys_addr_t fdt, u64 window)
+{
+	offer.made = true;
+	offer.phys = fdt;
+	offer.window = window;
+}
+
+/* Whether all pages of a range are RAM that the kernel maps */
+bool __init kho_is_mapped_ram(u64 addr, u64 len)
+{
+	struct memblock_region *r;
+	u64 end = addr + len;
+
+	if (!len || end < addr || end > -PAGE_SIZE)
+		return false;
+	addr = ALIGN_DOWN(addr, PAGE_SIZE);
+	end = PAGE_ALIGN(end);
+
+	for_each_mem_region(r) {
+		if (r->base > addr)
+			return false;
+		if (memblock_is_nomap(r) || r->base + r->size <= addr)
+			continue;
+		addr = r->base + r->size;
+		if (addr >= end)
+			return true;
+	}
+	return false;
+}
+
+/* Memory that can hold anything preserved, the FDT and the table included */
+static int __init check_range(const char *what, const struct kho_mem *mem,
+			      struct kho_why *why)
+{
+	if (!kho_is_mapped_ram(mem->addr, mem->len))
+		return why_not(why, "%s %#llx+%#llx is not RAM here", what,
+			       mem->addr, mem->len);
+	if (memblock_is_region_reserved(mem->addr, mem->len))
+		return why_not(why, "%s %#llx+%#llx is in use by firmware, kernel or initrd",
+			       what, mem->addr, mem->len);
+	if (kho_scratch_overlaps(mem->addr, mem->len))
+		return why_not(why, "%s %#llx+%#llx is in scratch", what,
+			       mem->addr, mem->len);
+	return 0;
+}
+
+static int __init check_fdt_early(phys_addr_t low, struct kho_why *why)
+{
+	struct kho_mem window = { .addr = offer.phys, .len = offer.window };
+	struct kho_root root;
+	void *fdt;
+	int err;
+
+	if (!kho_is_enabled())
+		return why_not(why, "kho=on is not on the command line");
+	if (!window.len)
+		return why_not(why, "what the boot loader says of it is malformed");
+	if (!IS_ALIGNED(window.addr, 8) ||
+	    offset_in_page(window.addr) + window.len > KHO_FDT_MAX)
+		return why_not(why, "the boot loader points to %#llx+%#llx, which cannot be an FDT",
+			       window.addr, window.len);
+	err = check_range("its FDT", &window, why);
+	if (err)
+		return err;
+
+	fdt = early_memremap(window.addr, window.len);
+	if (!fdt)
+		return why_not(why, "its FDT cannot be mapped");
+
+	err = kho_fdt_check(fdt, window.len, &root, why) ?:
+	      kho_scratch_adopt(&root.scratch, low, why);
+	early_memunmap(fdt, window.len);
+	return err;
+}
+
+/**
+ * kho_early_init() - look at the FDT; have memblock allocate from scratch only
+ * @low: memory below never goes to the page allocator, so that it cannot be
+ *	preserved; it counts as scratch for now
+ *
+ * Context: memblock knows all memory and what the boot loader left in it, early
+ * parameters are parsed, and nothing has been allocated.
+ */
+void __init kho_early_init(phys_addr_t low)
+{
+	struct kho_why why;
+
+	/* A crash kernel takes no part, whatever it may be told */
+	if (is_kdump_kernel())
+		offer.made = false;
+	if (!offer.made)
+		return;
+
+	offer.low = low;
+	if (check_fdt_early(low, &why)) {
+		refuse(&why);
+		return;
+	}
+
+	/* There may be no scratch above the kernel */
+	offer.bottom_up = memblock_bottom_up();
+	memblock_set_bottom_up(false);
+}
+
+/* Whole pages, so that all can be freed later */
+static size_t __init array_len(size_t nr, size_t size)
+{
+	return PAGE_ALIGN(array_size(nr ?: 1, size));
+}
+
+static void *__init alloc_array(size_t nr, size_t size, struct kho_why *why)
+{
+	size_t len = array_len(nr, size);
+	void *array = memblock_alloc(len, PAGE_SIZE);
+
+	if (!array)
+		snprintf(why->text, sizeof(why->text),
+			 "scratch lacks %zu KiB: boot the old kernel with a larger kho_scratch=",
+			 len >> 10);
+	return array;
+}
+
+static void __init free_array(void *array, size_t nr, size_t size)
+{
+	if (array)
+		memblock_free(array, array_len(nr, size));
+}
+
+/* The parts of the table are themselves to be kept */
+static int __init check_parts(const struct kho_root *root, struct kho_why *why)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < root->table.nr; i++) {
+		struct kho_mem part = kho_range(&root->table, i);
+
+		if (!IS_ALIGNED(part.addr, sizeof(__be64)) ||
+		    part.len % sizeof(struct kho_entry))
+			return why_not(why, "part %#llx+%#llx of the memory table is not aligned",
+				       part.addr, part.len);
+		err = check_range("memory table", &part, why);
+		if (err)
+			return err;
+		offer.entries += part.len / sizeof(struct kho_entry);
+		if (offer.entries > PHYS_PFN(memblock_phys_mem_size()))
+			return why_not(why, "the memory table has more ranges than pages exist");
+	}
+	return 0;
+}
+
+static int __init find_bits(const struct kho_entry *e, struct kho_extent *x,
+			    u32 *crc, struct kho_why *why)
+{
+	struct kho_mem mem = {
+		.addr = be64_to_cpu(e->bitmap), .len = 1ULL << x->shift,
+	};
+	int err;
+
+	if (!IS_ALIGNED(mem.addr, mem.len))
+		return why_not(why, "the bits of the chunk at %#llx are not aligned",
+			       x->mem.addr);
+	err = check_range("memory table", &mem, why);
+	if (err)
+		return err;
+
+	x->bits = phys_to_virt(mem.addr);
+	*crc = kho_crc(*crc, x->bits, mem.len);
+	offer.bitmaps++;
+	return 0;
+}
+
+static int __init read_entry(const struct kho_entry *e, u64 end, u32 *crc,
+			     struct kho_why *why)
+{
+	struct kho_extent *x = &kho_in.extent[kho_in.extents];
+	int err = kho_entry_check(e, end, PAGE_SHIFT, MAX_PAGE_ORDER, why);
+
+	if (err)
+		return err;
+
+	x->mem.addr = be64_to_cpu(e->addr);
+	x->mem.len = be64_to_cpu(e->len);
+	x->shift = be32_to_cpu(e->shift);
+	kho_in.extents++;
+	return e->type == cpu_to_be32(KHO_ENTRY_BITMAP) ?
+		find_bits(e, x, crc, why) : 0;
+}
+
+static int __init read_table(const struct kho_root *root, struct kho_why *why)
+{
+	u64 end = 0;
+	u32 crc = 0;
+	unsigned int i;
+	int err;
+
+	kho_in.extent = alloc_array(offer.entries, sizeof(*kho_in.extent), why);
+	if (!kho_in.extent)
+		return -ENOMEM;
+
+	for (i = 0; i < root->table.nr; i++) {
+		struct kho_mem part = kho_range(&root->table, i);
+		const struct kho_entry *e = phys_to_virt(part.addr);
+		const struct kho_entry *last = (void *)e + part.len;
+
+		for (; e < last; e++) {
+			err = read_entry(e, end, &crc, why);
+			if (err)
+				return err;
+			end = be64_to_cpu(e->addr) + be64_to_cpu(e->len);
+		}
+	}
+
+	for (i = 0; i < root->table.nr; i++) {
+		struct kho_mem part = kho_range(&root->table, i);
+
+		crc = kho_crc(crc, phys_to_virt(part.addr), part.len);
+	}
+	if (crc != root->table_crc)
+		return why_not(why, "the memory table's checksum is %#x, its contents give %#x",
+			       root->table_crc, crc);
+	return 0;
+}
+
+static int __init check_bits(struct kho_why *why)
+{
+	struct kho_extent *x = kho_in.extent;
+	int err = 0;
+
+	for (; !err && x < kho_in.extent + kho_in.extents; x++)
+		if (x->bits)
+			err = kho_bits_check(x->bits, x->shift, PAGE_SHIFT,
+					     MAX_PAGE_ORDER, why);
+	return err;
+}
+
+static int __init cmp_mem(const void *a, const void *b)
+{
+	const struct kho_mem *x = a, *y = b;
+
+	return x->addr < y->addr ? -1 : x->addr > y->addr;
+}
+
+static int __init check_overlap(const char *what, const struct kho_mem *a,
+				const struct kho_mem *b, struct kho_why *why)
+{
+	if (a->addr + a->len <= b->addr)
+		return 0;
+	return why_not(why, "%s %#llx+%#llx and %#llx+%#llx overlap", what,
+		       a->addr, a->len, b->addr, b->len);
+}
+
+/* Whether anything is preserved in a range */
+static bool __init is_touched(const struct kho_mem *mem)
+{
+	const struct kho_extent *x = kho_find_extent(mem->addr) ?: kho_in.extent;
+	u64 end = mem->addr + mem->len;
+
+	for (; x < kho_in.extent + kho_in.extents && x->mem.addr < end; x++) {
+		u64 from = max(mem->addr, x->mem.addr);
+		u64 to = min(end, x->mem.addr + x->mem.len);
+
+		if (from >= to)
+			continue;
+		if (!x->bits)
+			return true;
+		from = (from - x->mem.addr) >> x->shift;
+		to = DIV_ROUND_UP_ULL(to - x->mem.addr, 1ULL << x->shift);
+		if (find_next_bit_le(x->bits, to, from) < to)
+			return true;
+	}
+	return false;
+}
+
+/* Where the table and the bits are: that is not to be used while they are read */
+static int __init find_meta(const struct kho_root *root, struct kho_why *why)
+{
+	const struct kho_extent *x = kho_in.extent;
+	struct kho_mem *m;
+	unsigned long i;
+	int err = 0;
+
+	offer.metas = root->table.nr + offer.bitmaps;
+	offer.meta = alloc_array(offer.metas, sizeof(*m), why);
+	if (!offer.meta)
+		return -ENOMEM;
+
+	for (m = offer.meta, i = 0; i < root->table.nr; i++)
+		*m++ = kho_range(&root->table, i);
+	for (; x < kho_in.extent + kho_in.extents; x++)
+		if (x->bits)
+			*m++ = (struct kho_mem){
+				virt_to_phys((void *)x->bits), 1ULL << x->shift
+			};
+
+	sort(offer.meta, offer.metas, sizeof(*m), cmp_mem, NULL);
+	for (m = offer.meta, i = 1; !err && i < offer.metas; i++, m++)
+		err = check_overlap("parts of the memory table", m, m + 1, why);
+
+	for (m = offer.meta, i = 0; !err && i < offer.metas; i++, m++) {
+		u64 end = PAGE_ALIGN(m->addr + m->len);
+
+		m->addr = ALIGN_DOWN(m->addr, PAGE_SIZE);
+		m->len = end - m->addr;
+		if (is_touched(m))
+			err = why_not(why, "memory table %#llx+%#llx is in what it preserves",
+				      m->addr, m->len);
+	}
+	return err;
+}
+
+static bool __init is_preserved(const struct kho_mem *mem)
+{
+	const struct kho_extent *x = kho_find_extent(mem->addr);
+	u64 addr = mem->addr, end = addr + mem->len;
+
+	for (; x && x < kho_in.extent + kho_in.extents && addr < end; x++) {
+		u64 from = addr - x->mem.addr;
+		u64 to = min(end - x->mem.addr, x->mem.len);
+
+		/* It begins behind a gap, or the extent before ends too early */
+		if (addr < x->mem.addr || from >= x->mem.len)
+			return false;
+		if (x->bits) {
+			unsigned long last = to >> x->shift;
+
+			if (to & ((1ULL << x->shift) - 1))
+				last++;
+			if (find_next_zero_bit_le(x->bits, last,
+						  from >> x->shift) < last)
+				return false;
+		}
+		addr = x->mem.addr + to;
+	}
+	return addr >= end;
+}
+
+static int __init count_listing(const struct kho_ranges *ranges,
+				unsigned int node, struct kho_why *why)
+{
+	offer.max_listings += ranges->nr;
+	kho_in.nodes = node + 1;
+	return 0;
+}
+
+static int __init add_listing(const struct kho_ranges *ranges,
+			      unsigned int node, struct kho_why *why)
+{
+	unsigned int i;
+
+	for (i = 0; i < ranges->nr; i++) {
+		struct kho_listing *l = &kho_in.listing[kho_in.listings++];
+
+		l->mem = kho_range(ranges, i);
+		l->node = node;
+		if (!PAGE_ALIGNED(l->mem.addr | l->mem.len))
+			return why_not(why, "mem range %#llx+%#llx does not fit pages of %lu bytes",
+				       l->mem.addr, l->mem.len, PAGE_SIZE);
+		if (!is_preserved(&l->mem))
+			return why_not(why, "mem range %#llx+%#llx is not in the memory table",
+				       l->mem.addr, l->mem.len);
+	}
+	return 0;
+}
+
+static int __init read_listings(const void *fdt, struct kho_why *why)
+{
+	struct kho_listing *l;
+	unsigned long i;
+	int err;
+
+	kho_fdt_walk_mem(fdt, count_listing, why);
+	kho_in.listing = alloc_array(offer.max_listings, sizeof(*l), why);
+	if (!kho_in.listing)
+		return -ENOMEM;
+
+	err = kho_fdt_walk_mem(fdt, add_listing, why);
+	if (err)
+		return err;
+
+	/* A listing begins with its range */
+	BUILD_BUG_ON(offsetof(struct kho_listing, mem));
+	sort(kho_in.listing, kho_in.listings, sizeof(*l), cmp_mem, NULL);
+	for (l = kho_in.listing, i = 1; !err && i < kho_in.listings; i++, l++)
+		err = check_overlap("mem ranges", &l[0].mem, &l[1].mem, why);
+	return err;
+}
+
+/**
+ * struct walk - goes through what is preserved, in ascending order
+ * @x:     index of the extent
+ * @bit:   where to go on in it, if it is a chunk
+ * @rough: small gaps do not count if they are free memory
+ * @exact: before this page they do
+ * @start: what was found
+ * @end:   end of that
+ */
+struct walk {
+	unsigned long x;
+	unsigned long bit;
+	bool rough;
+	unsigned long exact;
+	u64 start;
+	u64 end;
+};
+
+/* Free memory, as far as this kernel knows, which is not scratch */
+static bool __init is_free(u64 start, u64 end)
+{
+	return kho_is_mapped_ram(start, end - start) &&
+	       !memblock_is_region_reserved(start, end - start) &&
+	       !kho_scratch_overlaps(start, end - start);
+}
+
+static u64 __init bit_addr(const struct kho_extent *x, unsigned long bit)
+{
+	return x->mem.addr + ((u64)bit << x->shift);
+}
+
+/* A gap may be somebody's, or no memory at all: do not try that one again */
+static void __init stretch(struct walk *w, const struct kho_extent *x)
+{
+	unsigned long end = kho_bits_end(x->bits, x->shift, w->bit - 1);
+
+	if (is_free(w->start, bit_addr(x, end))) {
+		w->bit = end;
+		w->end = bit_addr(x, end);
+	} else {
+		w->exact = end;
+	}
+}
+
+/* The next range that is preserved */
+static bool __init next_preserved(struct walk *w)
+{
+	for (; w->x < kho_in.extents; w->x++, w->bit = 0, w->exact = 0) {
+		const struct kho_extent *x = &kho_in.extent[w->x];
+		unsigned long pages = KHO_CHUNK_PAGES(x->shift), bit;
+
+		if (!x->bits) {
+			w->x++;
+			w->start = x->mem.addr;
+			w->end = w->start + x->mem.len;
+			return true;
+		}
+
+		bit = find_next_bit_le(x->bits, pages, w->bit);
+		if (bit >= pages)
+			continue;
+		w->start = bit_addr(x, bit);
+		w->bit = find_next_zero_bit_le(x->bits, pages, bit);
+		w->end = bit_addr(x, w->bit);
+		if (w->rough && bit >= w->exact)
+			stretch(w, x);
+		return true;
+	}
+	return false;
+}
+
+static void __init emit_run(u64 start, u64 end, enum memblock_flags flags)
+{
+	if (start >= end)
+		return;
+
+	if (offer.run && offer.runs < offer.max_runs)
+		offer.run[offer.runs] = (struct run){
+			{ start, end - start }, flags
+		};
+	offer.runs++;
+	offer.run_bytes += end - start;
+}
+
+/*
+ * struct pages in blocks of the page allocator that have nothing else in them
+ * can wait until they are initialised as the others are, in parallel.
+ */
+static void __init end_run(const struct walk *run)
+{
+	u64 block = (u64)PAGE_SIZE << MAX_PAGE_ORDER;
+	u64 from = ALIGN(run->start, block);
+	u64 to = ALIGN_DOWN(run->end, block);
+
+	if (!KHO_DEFERS_PAGES || from >= to) {
+		emit_run(run->start, run->end, MEMBLOCK_NONE);
+		return;
+	}
+	emit_run(run->start, from, MEMBLOCK_NONE);
+	emit_run(from, to, MEMBLOCK_RSRV_NOINIT);
+	emit_run(to, run->end, MEMBLOCK_NONE);
+}
+
+static void __init add_run(struct walk *run, u64 start, u64 end)
+{
+	bool joins = start <= run->end ||
+		     (start - run->end < KHO_GAP && is_free(run->end, start));
+
+	if (!joins) {
+		end_run(run);
+		run->start = start;
+	}
+	run->end = joins ? max(run->end, end) : end;
+}
+
+/* What is preserved, and what tells of it, in one ascending sequence */
+static int __init find_runs(struct kho_why *why)
+{
+	struct walk w = { .rough = true }, run = { };
+	bool more = next_preserved(&w);
+	const struct kho_mem *m = offer.meta, *last = m + offer.metas;
+
+	offer.runs = 0;
+	offer.run_bytes = 0;
+	while (more || m < last) {
+		bool is_meta = m < last && (!more || m->addr < w.start);
+		struct kho_mem mem = is_meta ? *m : (struct kho_mem){
+			w.start, w.end - w.start
+		};
+		int err = check_range(is_meta ? "memory table" : "preserved range",
+				      &mem, why);
+
+		if (err)
+			return err;
+		add_run(&run, mem.addr, mem.addr + mem.len);
+		if (is_meta)
+			m++;
+		else
+			more = next_preserved(&w);
+	}
+	end_run(&run);
+	return 0;
+}
+
+static int __init check_room(struct kho_why *why)
+{
+	u64 ram = memblock_phys_mem_size();
+	u64 used = memblock_reserved_size() + offer.run_bytes;
+	u64 left = used < ram ? ram - used : 0;
+
+	if (left >= kho_boot_room(ram))
+		return 0;
+	return why_not(why, "what is preserved, and gaps, leave %llu KiB: it takes %llu KiB",
+		       left >> 10, kho_boot_room(ram) >> 10);
+}
+
+static void __init get_run(unsigned long i, struct memblock_region *r)
+{
+	r->base = offer.run[i].mem.addr;
+	r->size = offer.run[i].mem.len;
+	r->flags = offer.run[i].flags;
+}
+
+static int __init reserve_runs(struct kho_why *why)
+{
+	int err = find_runs(why) ?: check_room(why);
+
+	if (err)
+		return err;
+
+	offer.max_runs = offer.runs;
+	offer.run = alloc_array(offer.max_runs, sizeof(*offer.run), why);
+	if (!offer.run)
+		return -ENOMEM;
+
+	err = find_runs(why);
+	if (!err && (offer.runs != offer.max_runs ||
+		     memblock_reserve_sorted(offer.runs, get_run)))
+		err = why_not(why, "memblock cannot reserve %lu ranges: use a larger kho_scratch=",
+			      offer.runs);
+	return err;
+}
+
+/* Bits of this kernel for the pages of a chunk, whatever size they had */
+static void __init convert_bits(struct kho_extent *x)
+{
+	unsigned long pages = PHYS_PFN(x->mem.len);
+	const __le64 *joined = x->bits + KHO_CHUNK_PAGES(x->shift) / 64;
+	unsigned long i;
+
+	for (i = 0; i < pages; i++) {
+		unsigned long bit = PFN_PHYS((u64)i) >> x->shift;
+		bool first = PFN_PHYS((u64)i) == (u64)bit << x->shift;
+
+		if (!test_bit_le(bit, x->bits))
+			continue;
+		__set_bit(i, x->kept);
+		if (!first || test_bit_le(bit, joined))
+			__set_bit(i, x->joined);
+	}
+}
+
+static void __init copy_bits(struct kho_extent *x)
+{
+	unsigned long words = BITS_TO_LONGS(PHYS_PFN(x->mem.len)), i;
+
+	for (i = 0; i < words; i++) {
+		x->kept[i] = le64_to_cpu(x->bits[i]);
+		x->joined[i] = le64_to_cpu(x->bits[words + i]);
+	}
+}
+
+static void __init read_bits(struct kho_extent *x)
+{
+	unsigned long pages = PHYS_PFN(x->mem.len);
+
+	if (x->shift == PAGE_SHIFT)
+		copy_bits(x);
+	else
+		convert_bits(x);
+	bitmap_complement(kho_in.taken + BIT_WORD(x->bit), x->kept, pages);
+	kho_in.pages += bitmap_weight(x->kept, pages);
+	x->bits = NULL;
+}
+
+/* Of all that is allocated for a handover, only this comes out of free memory */
+static int __init alloc_bitmaps(struct kho_why *why)
+{
+	unsigned long all = 0, chunks = 0, longs, *next;
+	struct kho_extent *x, *end = kho_in.extent + kho_in.extents;
+	size_t len;
+
+	for (x = kho_in.extent; x < end; x++) {
+		longs = BITS_TO_LONGS(PHYS_PFN(x->mem.len));
+		x->bit = all * BITS_PER_LONG;
+		all += longs;
+		if (x->bits)
+			chunks += longs;
+	}
+
+	len = array_size(2 * all + 2 * chunks + 1, sizeof(long));
+	kho_in.taken = memblock_alloc(len, SMP_CACHE_BYTES);
+	if (!kho_in.taken)
+		return why_not(why, "no %zu KiB of memory for bitmaps", len >> 10);
+	kho_in.claimed = kho_in.taken + all;
+
+	next = kho_in.claimed + all;
+	for (x = kho_in.extent; x < end; x++) {
+		longs = BITS_TO_LONGS(PHYS_PFN(x->mem.len));
+		if (!x->bits) {
+			kho_in.pages += PHYS_PFN(x->mem.len);
+			continue;
+		}
+		x->kept = next;
+		x->joined = next + longs;
+		next += 2 * longs;
+		read_bits(x);
+	}
+	return 0;
+}
+
+static void __init free_all(void)
+{
+	free_array(kho_in.extent, offer.entries, sizeof(*kho_in.extent));
+	free_array(kho_in.listing, offer.max_listings, sizeof(*kho_in.listing));
+	free_array(offer.meta, offer.metas, sizeof(*offer.meta));
+	free_array(offer.run, offer.max_runs, sizeof(*offer.run));
+	kho_in.extent = NULL;
+	kho_in.extents = 0;
+	kho_in.listing = NULL;
+	kho_in.listings = 0;
+	offer.runs = 0;
+}
+
+static int __init reserve_window(struct kho_why *why)
+{
+	struct kho_mem window = { .addr = offer.phys, .len = offer.window };
+	int err = check_range("its FDT", &window, why);
+
+	if (!err && memblock_reserve(offer.phys, offer.window))
+		err = why_not(why, "memblock cannot reserve its FDT");
+	return err;
+}
+
+/* Everything is as it should be, and is kept: what is needed from now on */
+static int __init accept(const struct kho_root *root, struct kho_why *why)
+{
+	unsigned long i;
+	int err;
+
+	memblock_clear_kho_scratch_only();
+	err = alloc_bitmaps(why);
+	if (err) {
+		for (i = 0; i < offer.runs; i++)
+			memblock_phys_free(offer.run[i].mem.addr,
+					   offer.run[i].mem.len);
+		return err;
+	}
+
+	has_gaps = true;
+	/* What it lists are gaps now, like any other */
+	free_array(offer.meta, offer.metas, sizeof(*offer.meta));
+	kho_in.fdt = phys_to_virt(offer.phys);
+	kho_in.count = root->count;
+	strscpy(kho_in.status, "accepted");
+	pr_info("handover %u accepted from %.64s: %lu ranges, %llu KiB preserved\n",
+		root->count, root->release, kho_in.extents,
+		(u64)kho_in.pages << (PAGE_SHIFT - 10));
+	return 0;
+}
+
+static int __init take_over(struct kho_why *why)
+{
+	const void *fdt = phys_to_virt(offer.phys);
+	struct kho_root root;
+	int err;
+
+	/* First, so that nothing that is preserved can overlap it */
+	err = reserve_window(why);
+	if (err)
+		return err;
+
+	err = kho_fdt_check(fdt, offer.window, &root, why) ?:
+	      check_parts(&root, why) ?:
+	      read_table(&root, why) ?:
+	      check_bits(why) ?:
+	      find_meta(&root, why) ?:
+	      read_listings(fdt, why) ?:
+	      reserve_runs(why) ?:
+	      accept(&root, why);
+	if (err) {
+		free_all();
+		memblock_phys_free(offer.phys, offer.window);
+	}
+	return err;
+}
+
+/**
+ * kho_memory_init() - reserve all that was handed over; have scratch in place
+ *
+ * Context: all RAM is mapped and memblock may resize its arrays. From here on,
+ * memblock allocates from all free memory, and from scratch last.
+ */
+void __init kho_memory_init(void)
+{
+	struct kho_why why;
+
+	if (memblock_is_kho_scratch_only())
+		memblock_set_bottom_up(offer.bottom_up);
+	if (offer.made && take_over(&why))
+		refuse(&why);
+	memblock_clear_kho_scratch_only();
+	if (offer.low)
+		memblock_clear_kho_scratch(0, offer.low);
+
+	if (kho_is_enabled() && !kho_scratch_nr)
+		kho_scratch_reserve();
+}
+
+/**
+ * kho_memmap_init() - initialise the struct pages that this was left for
+ *
+ * Context: before the other deferred struct pages are initialised and freed.
+ */
+void __init kho_memmap_init(void)
+{
+	const struct run *run = offer.run;
+
+	if (!IS_ENABLED(CONFIG_DEFERRED_STRUCT_PAGE_INIT))
+		return;
+	for (; run < offer.run + offer.runs; run++)
+		if (run->flags & MEMBLOCK_RSRV_NOINIT)
+			memmap_init_reserved(PHYS_PFN(run->mem.addr),
+					     PHYS_PFN(run->mem.addr + run->mem.len));
+}
+
+static void __init note_late(phys_addr_t base, phys_addr_t size)
+{
+	unsigned long low = 0, high = offer.runs, mid;
+
+	/* The first run that ends behind @base */
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (offer.run[mid].mem.addr + offer.run[mid].mem.len <= base)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low == offer.runs || offer.run[low].mem.addr >= base + size)
+		return;
+
+	if (offer.lates < MAX_LATE)
+		offer.late[offer.lates] = (struct kho_mem){ base, size };
+	offer.lates++;
+}
+
+/**
+ * kho_memory_reserved() - note that somebody reserves a range
+ * @base: physical address
+ * @size: bytes
+ *
+ * It may be one that is reserved as a gap already, and must not be freed then.
+ */
+void __ref kho_memory_reserved(phys_addr_t base, phys_addr_t size)
+{
+	if (has_gaps)
+		note_late(base, size);
+}
+
+static bool __init is_late(unsigned long pfn)
+{
+	unsigned int i;
+
+	for (i = 0; i < offer.lates; i++)
+		if (pfn >= PHYS_PFN(offer.late[i].addr) &&
+		    pfn < PFN_UP(offer.late[i].addr + offer.late[i].len))
+			return true;
+	return false;
+}
+
+static unsigned long __init free_block(unsigned long pfn, unsigned int order)
+{
+	unsigned long end = pfn + (1UL << order), pages = 0;
+
+	if (!offer.lates) {
+		memblock_free_pages(pfn_to_page(pfn), pfn, order);
+		return end - pfn;
+	}
+	for (; pfn < end; pfn++) {
+		if (is_late(pfn))
+			continue;
+		memblock_free_pages(pfn_to_page(pfn), pfn, 0);
+		pages++;
+	}
+	return pages;
+}
+
+static unsigned long __init free_range(u64 start, u64 end)
+{
+	unsigned long pfn = PHYS_PFN(start), last = PHYS_PFN(end), pages = 0;
+	unsigned long order;
+
+	for (; pfn < last; pfn += 1UL << order) {
+		order = min(MAX_PAGE_ORDER, ilog2(last - pfn));
+		if (pfn)
+			order = min(order, __ffs(pfn));
+		pages += free_block(pfn, order);
+	}
+	return pages;
+}
+
+static unsigned long __init late_bits(unsigned long pfn)
+{
+	unsigned long bits = 0;
+	unsigned int i;
+
+	for (i = 0; offer.lates && i < BITS_PER_LONG; i++)
+		if (is_late(pfn + i))
+			bits |= BIT(i);
+	return bits;
+}
+
+/* What of the pages of a chunk from @page to @end was not preserved */
+static unsigned long __init free_bits(const struct kho_extent *x,
+				      unsigned long page, unsigned long end)
+{
+	unsigned long pages = 0, word, bits, pfn;
+
+	for (; page < end; page = (word + 1) * BITS_PER_LONG) {
+		word = BIT_WORD(page);
+		pfn = PHYS_PFN(x->mem.addr) + word * BITS_PER_LONG;
+		bits = ~x->kept[word] & ~late_bits(pfn) &
+		       BITMAP_FIRST_WORD_MASK(page);
+		if (end - word * BITS_PER_LONG < BITS_PER_LONG)
+			bits &= BITMAP_LAST_WORD_MASK(end);
+		if (!bits)
+			continue;
+
+		if (~bits)
+			memblock_free_bits(pfn, bits);
+		else
+			memblock_free_pages(pfn_to_page(pfn), pfn,
+					    ilog2(BITS_PER_LONG));
+		pages += hweight_long(bits);
+	}
+	return pages;
+}
+
+/* Returns where the extent ends, or the run */
+static u64 __init free_before(u64 pos, u64 end, const struct kho_extent *x,
+			      unsigned long *pages)
+{
+	u64 from = min(end, max(pos, x->mem.addr));
+	u64 to = min(end, max(from, x->mem.addr + x->mem.len));
+
+	*pages += free_range(pos, from);
+	if (x->kept && from < to)
+		*pages += free_bits(x, PHYS_PFN(from - x->mem.addr),
+				    PHYS_PFN(to - x->mem.addr));
+	return to;
+}
+
+/* From extent @x on; returns the one to go on with */
+static const struct kho_extent *__init free_gaps_in(u64 pos, u64 end,
+						    const struct kho_extent *x,
+						    unsigned long *pages)
+{
+	const struct kho_extent *last = kho_in.extent + kho_in.extents;
+
+	for (; x < last && x->mem.addr < end; x++) {
+		pos = free_before(pos, end, x, pages);
+		if (pos == end)
+			return x;
+	}
+	*pages += free_range(pos, end);
+	return x;
+}
+
+/* Returns the number of pages. No block that is freed is on two nodes. */
+static unsigned long __init free_gaps(void)
+{
+	const struct kho_extent *x = kho_in.extent;
+	unsigned long pages = 0, i, start, end;
+	int region;
+
+	for (i = 0; i < offer.runs; i++) {
+		const struct kho_mem *run = &offer.run[i].mem;
+
+		for_each_mem_pfn_range(region, MAX_NUMNODES, &start, &end, NULL) {
+			start = max(start, PHYS_PFN(run->addr));
+			end = min(end, PHYS_PFN(run->addr + run->len));
+			if (start < end)
+				x = free_gaps_in(PFN_PHYS((u64)start),
+						 PFN_PHYS((u64)end), x, &pages);
+		}
+		cond_resched();
+	}
+	return pages;
+}
+
+/**
+ * kho_memory_release() - free what was reserved, but is not preserved
+ *
+ * Context: all struct pages are initialised; memblock is still there.
+ */
+void __init kho_memory_release(void)
+{
+	if (!kho_in.fdt)
+		return;
+
+	has_gaps = false;
+	if (offer.lates > MAX_LATE)
+		pr_warn("gaps in what is preserved stay reserved: others have reserved too much there\n");
+	else
+		totalram_pages_add(free_gaps());
+	kho_in.ready = true;
+	memblock_free_late(__pa(offer.run),
+			   array_len(offer.max_runs, sizeof(*offer.run)));
+}
+
+#if IS_ENABLED(CONFIG_KEXEC_HANDOVER_KUNIT_TEST)
+#include "kexec_kho_boot_test.c"
+#endif
