@@ -11,12 +11,17 @@ help: ## this list
 # What they need for an architecture is installed only when it is asked for.
 demo shell kernel: SETUP := $(or $(ARCH),x86_64)
 test: SETUP := $(or $(ARCH),all)
+bench: SETUP := bench
 
 demo: tree ## hand state from one kernel to the next, and show it
 	@$(VMTEST) demo
 
 test: tree ## run every test on all architectures; ONLY=name,name runs a few scenarios
 	@$(VMTEST) test --only '$(ONLY)'
+
+bench: tree ## count the instructions of handovers; ROWS=0,1k measures a few, MAINLINE=1 mainline too
+	@tools/testing/selftests/kho/bench.py --linux build/linux --build build --rows '$(ROWS)' \
+		$(if $(MAINLINE),--mainline) $(if $(PROFILE),--rows $(PROFILE) --profile)
 
 shell: tree ## boot the demo's guest to a prompt
 	@$(VMTEST) shell
@@ -40,4 +45,4 @@ setup: ## install the Debian packages that are missing
 clean: ## remove everything generated
 	rm -rf build
 
-.PHONY: help demo test shell kernel tree patches check setup clean
+.PHONY: help demo test bench shell kernel tree patches check setup clean

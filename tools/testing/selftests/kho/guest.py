@@ -11,6 +11,21 @@ from pathlib import Path
 from common import ARCHES, HERE, Failure, native, run, step
 
 
+def private_apt(work, debian_arch, **more):
+    """Options that give apt a state of its own: this machine's packages are left alone."""
+    if not shutil.which("apt-get"):
+        raise Failure(f"{work} is for what Debian's apt-get fetches, which is not here")
+    shutil.rmtree(work, ignore_errors=True)
+    for name in ("state/lists/partial", "cache/archives/partial", "root"):
+        (work / name).mkdir(parents=True)
+    (work / "status").touch()
+    options = {"Dir::State": work / "state", "Dir::State::status": work / "status",
+               "Dir::Cache": work / "cache", "APT::Sandbox::User": "root",
+               "APT::Architecture": debian_arch, "APT::Architectures": debian_arch,
+               "Acquire::Languages": "none", "Acquire::Retries": "3", **more}
+    return [f"-o{k}={v}" for k, v in options.items()]
+
+
 def userland(arch, build_dir):
     """Where busybox and kexec are: on this machine, or unpacked below build_dir."""
     if native(arch):
@@ -18,21 +33,8 @@ def userland(arch, build_dir):
     root, work = build_dir / f"userland/{arch}", build_dir / f"userland/{arch}-apt"
     if root.exists():
         return root
-    if not shutil.which("apt-get"):
-        raise Failure(f"{root} should have busybox and kexec for {arch}; Debian's apt-get, "
-                      "which fetches them, is not here")
     step(f"fetching busybox and kexec for {arch}")
-    # With a state of its own, apt leaves this machine's packages alone.
-    shutil.rmtree(work, ignore_errors=True)
-    for name in ("state/lists/partial", "cache/archives/partial", "root"):
-        (work / name).mkdir(parents=True)
-    (work / "status").touch()
-    options = {"Dir::State": work / "state", "Dir::State::status": work / "status",
-               "Dir::Cache": work / "cache", "APT::Sandbox::User": "root",
-               "APT::Architecture": ARCHES[arch]["debian"],
-               "APT::Architectures": ARCHES[arch]["debian"],
-               "Acquire::Languages": "none", "Acquire::Retries": "3"}
-    apt = ["apt-get", "-q", "-y", *(f"-o{k}={v}" for k, v in options.items())]
+    apt = ["apt-get", "-q", "-y", *private_apt(work, ARCHES[arch]["debian"])]
     run([*apt, "update"])
     run([*apt, "install", "--download-only", "--no-install-recommends", "busybox-static",
          "kexec-tools"])

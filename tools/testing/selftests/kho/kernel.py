@@ -13,6 +13,10 @@ FLAVOURS = {
     "alt": ["common", "handover", "alt"],
     "64k": ["common", "handover"],
     "nokho": ["common", "nokho"],
+    # For bench.py only; base is the kernel without the series.
+    "bench": ["common", "handover", "bench"],
+    "base": ["common", "handover", "bench", "base"],
+    "mainline": ["common", "handover", "bench", "mainline"],
 }
 
 
@@ -48,7 +52,7 @@ def source_state(linux):
         ["git", "diff", "HEAD", "--", ".", ":!Documentation", ":!tools/testing"], cwd=linux)
 
 
-def configure(make, linux, out, frags):
+def configure(make, out, frags, strict):
     """Replace .config only when it differs: its time makes kbuild look again."""
     merged, fresh = out / "merged.config", out / "fresh.config"
     merged.write_text("".join(f.read_text() for f in frags))
@@ -56,13 +60,15 @@ def configure(make, linux, out, frags):
     config = out / ".config"
     if not config.exists() or config.read_text() != fresh.read_text():
         config.write_text(fresh.read_text())
-    check_config(options(merged.read_text()), options(fresh.read_text()))
+    if strict:
+        check_config(options(merged.read_text()), options(fresh.read_text()))
 
 
-def build(arch, flavour, linux, build_dir, jobs):
-    """Returns the output directory, with image and modules up to date."""
+def build(arch, flavour, linux, build_dir, jobs, foreign=""):
+    """Returns the output directory, with image and modules up to date. A foreign tree
+    may lack options, and this text changes with its sources."""
     out, frags = build_dir / f"kernel/{arch}-{flavour}", fragments(arch, flavour)
-    text = source_state(linux) + "".join(f.read_text() for f in frags)
+    text = (foreign or source_state(linux)) + "".join(f.read_text() for f in frags)
     stamp, state = out / "built", hashlib.sha256(text.encode(errors="replace")).hexdigest()
     if stamp.exists() and stamp.read_text() == state:
         return out
@@ -73,7 +79,7 @@ def build(arch, flavour, linux, build_dir, jobs):
     cross = "" if native(arch) else spec["triplet"] + "-"
     make = ["make", "-s", "-C", str(linux), f"O={out}", f"ARCH={spec['karch']}",
             f"CROSS_COMPILE={cross}", "LOCALVERSION="]
-    configure(make, linux, out, frags)
+    configure(make, out, frags, strict=not foreign)
     run(make + [f"-j{jobs}", spec["target"], "modules"], log=out / "build.log")
     stamp.write_text(state)
     return out

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Measure kexec handover (KHO).
+ *
+ * Owns the memory that a benchmark hands over, and the clock around preserving
+ * and restoring it: cycles, which are instructions where QEMU counts them.
+ * tools/testing/selftests/kho/bench.py drives it:
+ *
+ *	echo "fragments 100000" > /sys/module/kho_bench/parameters/preserve
+ *	# hand over, and in the next kernel:
+ *	echo 1 > /sys/module/kho_bench/parameters/restore
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <linux/kexec_handover.h>
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+#include <linux/sort.h>
+#include <linux/string.h>
+#include <linux/timex.h>
+
+#include "kho_bench_api.h"
+
+/**
+ * enum bench_kind - what is preserved
+ * @FRAGMENTS: pages at every other page frame, one by one
+ * @BLOCKS:    blocks of the largest order, those that adjoin in one call
+ * @FOLIOS:    folios of a huge page, one by one
+ */
+enum bench_kind {
+	FRAGMENTS,
+	BLOCKS,
+	FOLIOS,
+};
+
+static const char * const kind_name[] = { "fragments", "blocks", "folios" };
+static const unsigned int kind_order[] = { 0, MAX_PAGE_ORDER, 9 };
+
+/**
+ * struct bench_dir - tells the next kernel what is preserved
+ * @kind: enum bench_kind
+ * @nr:   number of fragments, blocks or folios
+ * @addr: physical address of each, in order
+ */
+struct bench_dir {
+	__be64 kind;
+	__be64 nr;
+	__be64 addr[];
+};
+
+#define DIR_SIZE	(PAGE_SIZE << MAX_PAGE_ORDER)
+#define DIR_MAX		((DIR_SIZE - sizeof(struct bench_dir)) / sizeof(u64))
+
+/**
+ * struct bench - a directory, with what its contents mean here
+ * @dir:   the directory
+ * @kind:  enum bench_kind
+ * @order: of one fragment, block or folio
+ * @nr:    how many there are
+ */
+struct bench {
+	struct bench_dir *dir;
+	enum bench_kind kind;
+	unsigned int order;
+	unsigned long nr;
+};
+
+static phys_addr_t unit_phys(const struct bench *b, unsigned long i)
+{
+	return be64_to_cpu(b->dir->addr[i]);
+}
+
+static struct page *unit_page(const struct bench *b, unsigned long i)
+{
+	return pfn_to_page(PHYS_PFN(unit_phys(b, i)));
+}
+
+/* How many from @i on go with one call */
+static unsigned long run_length(const struct bench *b, unsigned long i)
+{
+	unsigned long n = 1;
+
+	if (b->kind == BLOCKS)
+		while (i + n < b->nr &&
+		       unit_phys(b, i + n) == unit_phys(b, i) + n * DIR_SIZE)
+			n++;
+	return n;
+}
+
+/* In the first and the last: the others would have the host provide memory */
+static u64 *pattern(const struct bench *b, bool last)
+{
+	return page_address(unit_page(b, last ? b->nr - 1 : 0));
+}
+
+static int preserve_run(const struct bench *b, unsigned long i, unsigned long n)
+{
+	struct page *page = unit_page(b, i);
+
+	return b->kind == FOLIOS ? kho_preserve_folio(page_folio(page)) :
+				   kho_preserve_pages(page, n << b->order);
+}
+
+static int restore_run(const struct bench *b, unsigned long i, unsigned long n)
+{
+	phys_addr_t phys = unit_phys(b, i);
+	void *got = b->kind == FOLIOS ?
+			(void *)kho_restore_folio(phys) :
+			(void *)kho_restore_pages(phys, n << b->order);
+
+	return got ? 0 : -ENOENT;
+}
+
+/*
+ * Do something with each run, and tell what it cost. Inline, so that the loop
+ * itself costs little.
+ */
+static __always_inline int
+measure(const struct bench *b, const char *what,
+	int (*fn)(const struct bench *b, unsigned long i, unsigned long n))
+{
+	cycles_t start = get_cycles();
+	unsigned long i, n, calls = 0;
+	int err = 0;
+
+	for (i = 0; !err && i < b->nr; i += n, calls++) {
+		n = run_length(b, i);
+		err = fn(b, i, n);
+	}
+	if (err)
+		pr_err("%s: error %d after %lu calls\n", what, err, calls);
+	else
+		pr_info("%s: %lu pages, %lu calls, %llu cycles\n", what,
+			b->nr << b->order, calls,
+			(u64)(get_cycles() - start));
+	return err;
+}
+
+static void add_unit(struct bench *b, struct page *page)
+{
+	b->dir->addr[b->nr++] = cpu_to_be64(page_to_phys(page));
+}
+
+/* Keep every other page of a block */
+static void add_fragments(struct bench *b, struct page *block, unsigned long nr)
+{
+	unsigned long i;
+
+	for (i = 0; i < 1UL << MAX_PAGE_ORDER; i++) {
+		if (i % 2 || b->nr == nr)
+			__free_page(block + i);
+		else
+			add_unit(b, block + i);
+	}
+}
+
+static int alloc_units(struct bench *b, unsigned long nr)
+{
+	while (b->nr < nr) {
+		unsigned int order = b->order ?: MAX_PAGE_ORDER;
+		struct page *page = alloc_pages(GFP_KERNEL | __GFP_NOWARN |
+				(b->kind == FOLIOS ? __GFP_COMP : 0), order);
+
+		if (!page)
+			return -ENOMEM;
+		if (b->kind != FOLIOS)
+			split_page(page, order);
+		if (b->kind == FRAGMENTS)
+			add_fragments(b, page, nr);
+		else
+			add_unit(b, page);
+		cond_resched();
+	}
+	return 0;
+}
+
+static int cmp_addr(const void *a, const void *b)
+{
+	u64 x = be64_to_cpup(a), y = be64_to_cpup(b);
+
+	return x < y ? -1 : x > y;
+}
+
+/* What an error leaves behind stays: there is nothing more to measure */
+static int preserve(enum bench_kind kind, unsigned long nr)
+{
+	struct bench b = { .kind = kind, .order = kind_order[kind] };
+	struct folio *folio;
+	int err;
+
+	if (!nr || nr > DIR_MAX)
+		return -EINVAL;
+	folio = folio_alloc(GFP_KERNEL, MAX_PAGE_ORDER);
+	if (!folio)
+		return -ENOMEM;
+
+	b.dir = folio_address(folio);
+	err = alloc_units(&b, nr);
+	if (err)
+		return err;
+
+	b.dir->kind = cpu_to_be64(kind);
+	b.dir->nr = cpu_to_be64(nr);
+	sort(b.dir->addr, nr, sizeof(u64), cmp_addr, NULL);
+	*pattern(&b, false) = *pattern(&b, true) = nr;
+	return measure(&b, "preserve", preserve_run) ?:
+	       kho_preserve_folio(folio) ?:
+	       bench_announce(folio);
+}
+
+static void free_unit(const struct bench *b, unsigned long i)
+{
+	struct page *page = unit_page(b, i);
+	unsigned long n;
+
+	if (b->kind == FOLIOS)
+		folio_put(page_folio(page));
+	else
+		for (n = 0; n < 1UL << b->order; n++)
+			__free_page(page + n);
+	cond_resched();
+}
+
+static int restore(void)
+{
+	struct folio *folio;
+	phys_addr_t phys;
+	struct bench b;
+	unsigned long i;
+	int err;
+
+	err = bench_find(&phys);
+	if (err)
+		return err;
+	folio = kho_restore_folio(phys);
+	if (!folio)
+		return -ENOENT;
+
+	b.dir = folio_address(folio);
+	b.kind = be64_to_cpu(b.dir->kind);
+	b.nr = be64_to_cpu(b.dir->nr);
+	if (b.kind > FOLIOS || b.nr > DIR_MAX)
+		return -EBADMSG;
+	b.order = kind_order[b.kind];
+
+	err = measure(&b, "restore", restore_run);
+	if (err)
+		return err;
+	if (*pattern(&b, false) != b.nr || *pattern(&b, true) != b.nr)
+		return -EBADMSG;
+
+	for (i = 0; i < b.nr; i++)
+		free_unit(&b, i);
+	folio_put(folio);
+	return 0;
+}
+
+static int preserve_set(const char *val, const struct kernel_param *kp)
+{
+	unsigned long nr;
+	char name[16];
+	int kind;
+
+	if (sscanf(val, "%15s %lu", name, &nr) != 2)
+		return -EINVAL;
+	kind = match_string(kind_name, ARRAY_SIZE(kind_name), name);
+	return kind < 0 ? kind : preserve(kind, nr);
+}
+
+static int restore_set(const char *val, const struct kernel_param *kp)
+{
+	return restore();
+}
+
+static const struct kernel_param_ops preserve_ops = { .set = preserve_set };
+static const struct kernel_param_ops restore_ops = { .set = restore_set };
+
+module_param_cb(preserve, &preserve_ops, NULL, 0200);
+MODULE_PARM_DESC(preserve, "kind and number of what to preserve");
+module_param_cb(restore, &restore_ops, NULL, 0200);
+MODULE_PARM_DESC(restore, "take back what was preserved, and free it");

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How the KHO benchmark's directory is handed over, and found again, with
+ * mainline's KHO, which keeps a list of named blobs.
+ */
+static int bench_announce(struct folio *dir)
+{
+	return kho_add_subtree("kho-bench", folio_address(dir), folio_size(dir));
+}
+
+static int bench_find(phys_addr_t *dir)
+{
+	return kho_retrieve_subtree("kho-bench", dir, NULL);
+}
