@@ -2,9 +2,10 @@
 /*
  * Test kexec handover (KHO) end to end.
  *
- * Loaded before a kexec, preserves folios, ranges of pages and a vmalloc area
- * with contents that follow from a seed. Loaded after it, takes all of this
- * back and checks every byte, then preserves a new set for the next kernel.
+ * Loaded before a kexec, preserves folios, ranges of pages, single pages and a
+ * vmalloc area, on all nodes, with contents that follow from a seed. Loaded
+ * after it, takes all of this back and checks every byte, then preserves a new
+ * set for the next kernel.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -17,6 +18,7 @@
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/nodemask.h>
 #include <linux/notifier.h>
 #include <linux/prandom.h>
 #include <linux/sizes.h>
@@ -38,6 +40,10 @@ static unsigned int pages = 1000;
 module_param(pages, uint, 0444);
 MODULE_PARM_DESC(pages, "number of pages to preserve in contiguous ranges");
 
+static unsigned int fragments = 100;
+module_param(fragments, uint, 0444);
+MODULE_PARM_DESC(fragments, "number of single pages to preserve, at every other page frame");
+
 static unsigned int vmalloc_bytes = SZ_1M;
 module_param_named(vmalloc, vmalloc_bytes, uint, 0444);
 MODULE_PARM_DESC(vmalloc, "bytes to preserve in a vmalloc area");
@@ -50,9 +56,11 @@ static bool big;
 module_param(big, bool, 0644);
 MODULE_PARM_DESC(big, "write more into the FDT than it has room for");
 
+/* What was preserved and then unpreserved must not be found */
 enum item_kind {
 	ITEM_FOLIO = 1,
 	ITEM_PAGES = 2,
+	ITEM_DROPPED = 3,
 };
 
 /**
@@ -60,11 +68,13 @@ enum item_kind {
  * @addr: physical address
  * @nr:   number of pages
  * @kind: enum item_kind
+ * @nid:  NUMA node
  */
 struct item {
 	__be64 addr;
 	__be32 nr;
-	__be32 kind;
+	__be16 kind;
+	__be16 nid;
 };
 
 /* What is preserved for the next kernel; the directory is, too */
@@ -112,6 +122,7 @@ static bool matches(const void *p, size_t len, u32 set, u32 index)
  * @dir:     the directory, restored
  * @items:   its length
  * @seed:    what the contents follow from
+ * @nodes:   how many nodes with memory that kernel saw
  * @bytes:   bytes in the vmalloc area
  * @area_kv: that area, if @bytes is not zero
  */
@@ -119,6 +130,7 @@ struct incoming {
 	struct item *dir;
 	u32 items;
 	u32 seed;
+	u32 nodes;
 	u32 bytes;
 	const struct kho_vmalloc *area_kv;
 };
@@ -152,6 +164,7 @@ static int read_dir(const void *fdt, int node, struct incoming *in)
 
 	if (get_u32(fdt, node, "seed", &in->seed) ||
 	    get_u32(fdt, node, "items", &in->items) ||
+	    get_u32(fdt, node, "nodes", &in->nodes) ||
 	    get_u32(fdt, node, "vmalloc-bytes", &in->bytes) ||
 	    get_u32(fdt, node, "directory-crc32", &crc))
 		return -EINVAL;
@@ -281,32 +294,81 @@ static int check_foreign(void)
 	return -EINVAL;
 }
 
-static int restore_items(const struct incoming *in)
+static int check_dropped(const struct incoming *in)
 {
-	unsigned long sum[ITEM_PAGES + 1] = { };
 	unsigned int i;
-	int err;
 
 	for (i = 0; i < in->items; i++) {
 		u64 phys = be64_to_cpu(in->dir[i].addr);
 		u32 nr = be32_to_cpu(in->dir[i].nr);
 
-		if (be32_to_cpu(in->dir[i].kind) == ITEM_FOLIO) {
-			err = restore_folio(phys, nr, in->seed, i);
-			sum[ITEM_FOLIO]++;
-		} else {
-			err = restore_pages(phys, nr, in->seed, i,
-					    !sum[ITEM_PAGES]);
-			sum[ITEM_PAGES] += nr;
+		if (be16_to_cpu(in->dir[i].kind) != ITEM_DROPPED)
+			continue;
+		/* Neither by itself nor with its neighbours, which are there */
+		if (kho_restore_pages(phys, nr) || kho_restore_pages(phys, 1) ||
+		    kho_restore_pages(phys - PAGE_SIZE, nr + 2)) {
+			pr_err("ERROR: %u pages at %#llx were unpreserved, and yet restored\n",
+			       nr, phys);
+			return -EEXIST;
 		}
-		if (err)
-			return err;
+	}
+	return 0;
+}
+
+/* A kernel with numa=off, or without NUMA, sees one node where others see many */
+static int check_node(const struct incoming *in, const struct item *item,
+		      nodemask_t *seen)
+{
+	unsigned long pfn = PHYS_PFN(be64_to_cpu(item->addr));
+	unsigned long end = pfn + be32_to_cpu(item->nr);
+	int want = be16_to_cpu(item->nid);
+
+	for (; pfn < end; pfn++) {
+		int nid = page_to_nid(pfn_to_page(pfn));
+
+		node_set(nid, *seen);
+		if (nid != want && in->nodes == num_node_state(N_MEMORY)) {
+			pr_err("ERROR: page frame %#lx is on node %d, not %d\n",
+			       pfn, nid, want);
+			return -EXDEV;
+		}
+	}
+	return 0;
+}
+
+static int restore_items(const struct incoming *in)
+{
+	unsigned long sum[ITEM_DROPPED + 1] = { };
+	nodemask_t seen = NODE_MASK_NONE;
+	unsigned int i;
+	int err;
+
+	err = check_dropped(in);
+	for (i = 0; !err && i < in->items; i++) {
+		const struct item *item = &in->dir[i];
+		u64 phys = be64_to_cpu(item->addr);
+		u32 nr = be32_to_cpu(item->nr);
+
+		switch (be16_to_cpu(item->kind)) {
+		case ITEM_FOLIO:
+			err = restore_folio(phys, nr, in->seed, i) ?:
+			      check_node(in, item, &seen);
+			sum[ITEM_FOLIO]++;
+			break;
+		case ITEM_PAGES:
+			err = restore_pages(phys, nr, in->seed, i,
+					    !sum[ITEM_PAGES]) ?:
+			      check_node(in, item, &seen);
+			sum[ITEM_PAGES] += nr;
+			break;
+		}
 	}
 
-	err = restore_area(in) ?: check_foreign();
+	err = err ?: restore_area(in) ?: check_foreign();
 	if (!err)
-		pr_info("restored %lu folios, %lu pages, %u KiB vmalloc: contents match\n",
-			sum[ITEM_FOLIO], sum[ITEM_PAGES], in->bytes / SZ_1K);
+		pr_info("restored %lu folios, %lu pages, %u KiB vmalloc, on %d nodes: contents match\n",
+			sum[ITEM_FOLIO], sum[ITEM_PAGES], in->bytes / SZ_1K,
+			nodes_weight(seen));
 	return err;
 }
 
@@ -333,51 +395,179 @@ static int restore_all(void)
  * Preserving
  */
 
-static void add_item(struct page *page, unsigned int nr, enum item_kind kind)
+static struct page *item_page(const struct item *item)
+{
+	return pfn_to_page(PHYS_PFN(be64_to_cpu(item->addr)));
+}
+
+static int preserve_item(const struct item *item)
+{
+	switch (be16_to_cpu(item->kind)) {
+	case ITEM_FOLIO:
+		return kho_preserve_folio(page_folio(item_page(item)));
+	case ITEM_PAGES:
+		return kho_preserve_pages(item_page(item),
+					  be32_to_cpu(item->nr));
+	default:
+		return 0;
+	}
+}
+
+static int unpreserve_item(const struct item *item)
+{
+	switch (be16_to_cpu(item->kind)) {
+	case ITEM_FOLIO:
+		return kho_unpreserve_folio(page_folio(item_page(item)));
+	case ITEM_PAGES:
+		return kho_unpreserve_pages(item_page(item),
+					    be32_to_cpu(item->nr));
+	default:
+		return 0;
+	}
+}
+
+static void free_range(struct page *page, unsigned int nr)
+{
+	while (nr--)
+		__free_page(page + nr);
+}
+
+static void free_item(const struct item *item)
+{
+	if (be16_to_cpu(item->kind) == ITEM_FOLIO)
+		folio_put(page_folio(item_page(item)));
+	else
+		free_range(item_page(item), be32_to_cpu(item->nr));
+}
+
+static void note_item(struct page *page, unsigned int nr, enum item_kind kind)
 {
 	fill(page_address(page), nr * PAGE_SIZE, seed, items);
 	dir[items++] = (struct item){
 		.addr = cpu_to_be64(page_to_phys(page)),
 		.nr = cpu_to_be32(nr),
-		.kind = cpu_to_be32(kind),
+		.kind = cpu_to_be16(kind),
+		.nid = cpu_to_be16(page_to_nid(page)),
 	};
+}
+
+/* Preserves what the caller allocated, or frees it */
+static int add_item(struct page *page, unsigned int nr, enum item_kind kind)
+{
+	int err;
+
+	note_item(page, nr, kind);
+	err = preserve_item(&dir[items - 1]);
+	if (err)
+		free_item(&dir[--items]);
+	return err;
+}
+
+/* Nodes with memory take turns */
+static int next_nid(void)
+{
+	static int nid = MAX_NUMNODES - 1;
+
+	nid = next_node_in(nid, node_states[N_MEMORY]);
+	return nid;
+}
+
+/* As alloc_pages_exact() does: each page is a page by itself */
+static struct page *alloc_range(unsigned int nr)
+{
+	unsigned int order = get_order(nr * PAGE_SIZE);
+	struct page *page;
+
+	page = alloc_pages_node(next_nid(), GFP_KERNEL | __GFP_THISNODE, order);
+	if (page) {
+		split_page(page, order);
+		free_range(page + nr, (1U << order) - nr);
+	}
+	return page;
 }
 
 static int preserve_folio(struct rnd_state *rnd)
 {
 	unsigned int order = prandom_u32_state(rnd) % (MAX_ORDER_USED + 1);
-	struct folio *folio = folio_alloc(GFP_KERNEL, order);
-	int err;
+	struct folio *folio;
 
-	if (!folio)
-		return -ENOMEM;
-
-	err = kho_preserve_folio(folio);
-	if (err) {
-		folio_put(folio);
-		return err;
-	}
-	add_item(&folio->page, 1U << order, ITEM_FOLIO);
-	return 0;
+	folio = __folio_alloc_node(GFP_KERNEL | __GFP_THISNODE, order,
+				   next_nid());
+	return folio ? add_item(&folio->page, 1U << order, ITEM_FOLIO) : -ENOMEM;
 }
 
 /* Returns how many pages of up to @max it was, or an error */
 static int preserve_pages(struct rnd_state *rnd, unsigned int max)
 {
 	unsigned int nr = min(max, 1 + prandom_u32_state(rnd) % 512);
-	void *p = alloc_pages_exact(nr * PAGE_SIZE, GFP_KERNEL);
-	int err;
+	struct page *page = alloc_range(nr);
 
-	if (!p)
+	return page ? add_item(page, nr, ITEM_PAGES) ?: nr : -ENOMEM;
+}
+
+/* Returns how many of up to @max it was, or an error */
+static int preserve_fragments(unsigned int max)
+{
+	unsigned int i, nr = min(2 * max, 1U << MAX_ORDER_USED);
+	struct page *page = alloc_range(nr);
+	int err = 0;
+
+	if (!page)
 		return -ENOMEM;
 
-	err = kho_preserve_pages(virt_to_page(p), nr);
-	if (err) {
-		free_pages_exact(p, nr * PAGE_SIZE);
-		return err;
+	for (i = 0; i < nr; i += 2) {
+		/* Whatever the kernel does with the pages between them */
+		__free_page(page + i + 1);
+		if (err)
+			__free_page(page + i);
+		else
+			err = add_item(page + i, 1, ITEM_PAGES);
 	}
-	add_item(virt_to_page(p), nr, ITEM_PAGES);
-	return nr;
+	return err ?: nr / 2;
+}
+
+/* Only the outer thirds of a range are handed over, as two items */
+static int drop_middle(struct item *item)
+{
+	unsigned int nr = be32_to_cpu(item->nr), third = nr / 3;
+	struct page *page = item_page(item);
+	int err;
+
+	if (be16_to_cpu(item->kind) != ITEM_PAGES || !third)
+		return 0;
+
+	err = kho_unpreserve_pages(page + third, third);
+	if (err)
+		return err;
+
+	item->nr = cpu_to_be32(third);
+	note_item(page + third, third, ITEM_DROPPED);
+	note_item(page + 2 * third, nr - 2 * third, ITEM_PAGES);
+	return 0;
+}
+
+static int drop_some(void)
+{
+	unsigned int i, nr = items;
+	int err = 0;
+
+	for (i = 0; !err && i < nr; i += 2)
+		err = drop_middle(&dir[i]);
+	return err;
+}
+
+/* Do something with a part of all items, the same for the same @rnd */
+static int some_items(struct rnd_state rnd, int (*fn)(const struct item *item))
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; !err && i < items; i++) {
+		if (prandom_u32_state(&rnd) % 2)
+			err = fn(&dir[i]);
+		cond_resched();
+	}
+	return err;
 }
 
 static int preserve_area(void)
@@ -402,22 +592,9 @@ static int preserve_area(void)
 
 static void release_item(const struct item *item)
 {
-	struct page *page = pfn_to_page(PHYS_PFN(be64_to_cpu(item->addr)));
-	unsigned int nr = be32_to_cpu(item->nr);
-	int err;
-
-	if (be32_to_cpu(item->kind) == ITEM_FOLIO)
-		err = kho_unpreserve_folio(page_folio(page));
-	else
-		err = kho_unpreserve_pages(page, nr);
 	/* It would be handed over while somebody else uses it */
-	if (WARN_ON_ONCE(err))
-		return;
-
-	if (be32_to_cpu(item->kind) == ITEM_FOLIO)
-		folio_put(page_folio(page));
-	else
-		free_pages_exact(page_address(page), nr * PAGE_SIZE);
+	if (!WARN_ON_ONCE(unpreserve_item(item)))
+		free_item(item);
 }
 
 static void release_vmalloc(void *p, const struct kho_vmalloc *kv)
@@ -437,38 +614,55 @@ static void release_all(void)
 		vfree(dir);
 }
 
-static int preserve_all(void)
+static int preserve_items(struct rnd_state *rnd)
 {
-	struct rnd_state rnd;
 	unsigned int i;
 	int nr, err = 0;
 
-	/* At the worst, each page of a range is a range by itself */
-	dir = vzalloc(array_size(folios + (size_t)pages + 1, sizeof(*dir)));
-	if (!dir)
-		return -ENOMEM;
-
-	prandom_seed_state(&rnd, seed);
 	for (i = 0; !err && i < folios; i++) {
-		err = preserve_folio(&rnd);
+		err = preserve_folio(rnd);
 		cond_resched();
 	}
 	for (i = 0; !err && i < pages; i += nr) {
-		nr = preserve_pages(&rnd, pages - i);
+		nr = preserve_pages(rnd, pages - i);
 		err = min(nr, 0);
 		cond_resched();
 	}
-	if (!err)
-		err = preserve_area();
-	if (!err)
-		err = kho_preserve_vmalloc(dir, &dir_kv);
+	err = err ?: drop_some();
+	for (i = 0; !err && i < fragments; i += nr) {
+		nr = preserve_fragments(fragments - i);
+		err = min(nr, 0);
+		cond_resched();
+	}
+
+	/* What was unpreserved may be preserved again */
+	return err ?: some_items(*rnd, unpreserve_item) ?:
+		      some_items(*rnd, preserve_item);
+}
+
+static int preserve_all(void)
+{
+	struct rnd_state rnd;
+	int err;
+
+	/* At the worst, each page of a range is a range by itself */
+	dir = vzalloc(array_size((size_t)folios + pages + fragments + 1,
+				 sizeof(*dir)));
+	if (!dir)
+		return -ENOMEM;
+
+	/* The fragments come last: the area would fill the gaps between them */
+	prandom_seed_state(&rnd, seed);
+	err = preserve_area() ?:
+	      preserve_items(&rnd) ?:
+	      kho_preserve_vmalloc(dir, &dir_kv);
 	dir_preserved = !err;
 
 	if (err)
 		release_all();
 	else
-		pr_info("preserved %u folios, %u pages, %u KiB vmalloc\n",
-			folios, pages, vmalloc_bytes / SZ_1K);
+		pr_info("preserved %u items, %u KiB vmalloc\n", items,
+			vmalloc_bytes / SZ_1K);
 	return err;
 }
 
@@ -484,6 +678,7 @@ static int write_node(void *fdt)
 	       fdt_property_string(fdt, "compatible", TEST_COMPATIBLE) ?:
 	       fdt_property_u32(fdt, "seed", seed) ?:
 	       fdt_property_u32(fdt, "items", items) ?:
+	       fdt_property_u32(fdt, "nodes", num_node_state(N_MEMORY)) ?:
 	       fdt_property(fdt, "directory", &dir_kv, sizeof(dir_kv)) ?:
 	       fdt_property_u32(fdt, "directory-crc32",
 				crc32(0, dir, items * sizeof(*dir))) ?:

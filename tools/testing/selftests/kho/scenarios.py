@@ -17,11 +17,14 @@ class Scenario:
     flavour: str = "main"         # booted first
     arches: tuple = ()            # on these only; on all, if not given
     cpu: str = ""                 # QEMU's -cpu, the architecture's own if not given
-    smp: int = 2
+    smp: str = "2"
     mem: str = "1G"
+    qemu: tuple = ()              # more arguments
     timeout: int = 120
+    icount: bool = False          # have the guest's time count instructions
     stages: int = 2               # kernels that must have reported
     kunit: bool = False
+    skipped: tuple = ()           # KUnit cases that cannot run there
     expected: Optional[str] = None  # splats that belong to the scenario
     check: Optional[Callable] = None  # host check: directory -> [(result, name)]
 
@@ -99,6 +102,18 @@ def plain_files(out):
     return [("ok" if good else "failed", "files from both kernels reached the host")]
 
 
+def numa(*sizes):
+    """QEMU's arguments for nodes of so many MiB; 0 is one with just a CPU."""
+    args = []
+    for i, mib in enumerate(sizes):
+        node = f"node,nodeid={i}" + (f",cpus={i}" if i < 2 else "")
+        if mib:
+            args += ["-object", f"memory-backend-ram,id=node{i},size={mib}M"]
+            node += f",memdev=node{i}"
+        args += ["-numa", node]
+    return tuple(args)
+
+
 TRACE = "reserve_mem=4M:4096:trace trace_instance=boot_map@trace"
 OOPS = ("ramoops.mem_name=oops ramoops.mem_size=0x100000 "
         "ramoops.console_size=0x40000 ramoops.record_size=0x10000")
@@ -117,7 +132,13 @@ SCENARIOS = [
              cmdline="kho=on kunit.enable=1 kunit.filter_glob=kho*"),
     Scenario("demo", cmdline=f"kho=on {TRACE} {RAMOOPS}", check=demo),
     Scenario("chain", stages=3, check=dtc_round_trip),
-    Scenario("chain-up", script="chain", smp=1, stages=3, check=dtc_round_trip),
+    Scenario("chain-up", script="chain", smp="1", stages=3, check=dtc_round_trip),
+    # A socket for each CPU: they must not share a cache across nodes.
+    Scenario("numa", smp="2,sockets=2", qemu=numa(384, 0, 200, 440), stages=5,
+             timeout=240),
+    Scenario("accounting", cmdline="kho=on nokaslr", stages=6, timeout=240),
+    Scenario("fragments", script="chain", cmdline="kho=on kho_fragments=20000", stages=3,
+             check=dtc_round_trip),
     Scenario("chain-big", script="chain", mem="4G", stages=3, check=dtc_round_trip),
     Scenario("off-outgoing", cmdline="kho=off"),
     Scenario("off-incoming"),
@@ -133,7 +154,9 @@ SCENARIOS = [
     Scenario("reserve-mem", cmdline=f"kho=on {TRACE} {RAMOOPS} reserve_mem=64K:4096:other",
              stages=3, check=dtc_round_trip),
     Scenario("kunit-64k", arches=ARM64, script="kunit", flavour="64k", mem="2G", stages=1,
-             kunit=True, cmdline="kho=on kunit.enable=1 kunit.filter_glob=kho*"),
+             kunit=True, cmdline="kho=on kunit.enable=1 kunit.filter_glob=kho*",
+             # A chunk has 16 GiB.
+             skipped=("border_test", "half_test", "full_chunk_test", "run_and_bits_test")),
     Scenario("pages-64k", arches=ARM64, script="pages", mem="2G",
              cmdline=f"kho=on kho_to=64k {RAMOOPS_64K}"),
     Scenario("pages-4k", arches=ARM64, script="pages", mem="2G", flavour="64k",

@@ -9,9 +9,11 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import guest
+import host
 import kernel
 import vm
 from common import ARCHES, HERE, Failure, log_to, say, step
@@ -62,10 +64,10 @@ def run_one(ready, scenario, on_line=lambda line: None):
     return found
 
 
-def run_safely(ready, scenario):
+def run_safely(job):
     """One scenario that the harness cannot run must not hide what the others found."""
     try:
-        return run_one(ready, scenario)
+        return job()
     except Exception as e:
         return [("failed", f"harness: {e!r}")]
 
@@ -80,14 +82,14 @@ def report(title, found, lines, out):
 
 
 def chosen(only, arches):
-    """(architecture, scenario) for each that shall run."""
+    """(architecture, scenario) for each that shall run, and names of host tests."""
     names = [n for n in only.split(",") if n]
-    unknown = set(names) - {s.name for s in SCENARIOS}
-    if unknown:
-        raise Failure(f"no scenario {', '.join(sorted(unknown))}; there are: "
-                      + " ".join(s.name for s in SCENARIOS))
-    return [(a, s) for a in arches for s in SCENARIOS
-            if (not names or s.name in names) and a in (s.arches or ARCHES)]
+    known = [s.name for s in SCENARIOS] + host.NAMES
+    if unknown := set(names) - set(known):
+        raise Failure(f"no scenario {', '.join(sorted(unknown))}; there are: " + " ".join(known))
+    return ([(a, s) for a in arches for s in SCENARIOS
+             if (not names or s.name in names) and a in (s.arches or ARCHES)],
+            [n for n in host.NAMES if not names or n in names])
 
 
 def total(results):
@@ -101,7 +103,7 @@ def test(args):
     log_to(args.build / "test.log")
     ready, results = {}, []
     try:
-        todo = chosen(args.only, [args.arch] if args.arch else list(ARCHES))
+        todo, on_host = chosen(args.only, [args.arch] if args.arch else list(ARCHES))
     except Failure as e:
         say(f"FAILED: {e}")
         return total([[("failed", "scenario")]])
@@ -112,12 +114,15 @@ def test(args):
             # The architectures that could be built are tested all the same.
             say(f"FAILED {arch}: {e}")
             results.append([("failed", "build")])
-    todo = [(arch, s) for arch, s in todo if arch in ready]
+    jobs = {("host", n): partial(host.test, n, args.linux.resolve(), args.build.resolve() / "results")
+            for n in on_host}
+    jobs.update({(arch, s.name): partial(run_one, ready[arch], s)
+                 for arch, s in todo if arch in ready})
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        ran = list(pool.map(lambda t: run_safely(ready[t[0]], t[1]), todo))
-    for (arch, s), found in zip(todo, ran):
+        ran = list(pool.map(run_safely, jobs.values()))
+    for (where, job), found in zip(jobs, ran):
         for name in [n for r, n in found if r == "failed"]:
-            say(f"FAILED {arch} {s.name}: {name} (build/results/{arch}/{s.name}/console.log)")
+            say(f"FAILED {where} {job}: {name} (build/results/{where}/{job}/console.log)")
     return total(results + ran)
 
 

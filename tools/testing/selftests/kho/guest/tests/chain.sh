@@ -9,11 +9,14 @@ text=$(awk '$3 == "_text" { print $1 }' /proc/kallsyms)
 	check "the log has $kho_logged" logged "$kho_logged"
 forget_log
 # Other contents each time: what is left of an older kernel would not do.
-check "the test module loads" load test_kho seed=$((kho_stage + 1))
+check "the test module loads" load test_kho seed=$((kho_stage + 1)) \
+	${kho_fragments:+fragments=$kho_fragments}
 check "the sample driver loads" load kho_sample
 if [ "$kho_stage" != 0 ]; then
 	check "folios, ranges and vmalloc have their contents" \
 		logged "test_kho: restored .*contents match"
+	check "what was unpreserved cannot be had" \
+		logged "kho: cannot restore the pages .*: it was not preserved"
 	check "the sample's data is verified" logged "kho_sample: found.*verified"
 	check "nothing is left unclaimed" \
 		[ "$(cat $FW/unclaimed/* $FW/unlisted | sort -u)" = 0 ]

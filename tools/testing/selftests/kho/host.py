@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Owns the tests that need no guest: memblock's own, to which the series adds
+some, run as a program on this machine."""
+
+import os
+import re
+import shutil
+
+from common import Failure, run, say, step
+
+# What the Makefile of tools/testing/memblock reaches for above its directory.
+AROUND = ("include", "mm", "tools/arch", "tools/include", "tools/lib", "tools/testing/selftests")
+# A variant that ends early must not pass: the last suite, and the series' own.
+SUITES = ("memblock_reserve_sorted", "memblock_alloc_exact_nid_raw")
+NAMES = ["memblock", "memblock-numa"]
+
+
+def build(name, linux, out):
+    """Its objects go beside its sources: it gets a copy of them."""
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(linux / "tools/testing/memblock", out / "tools/testing/memblock")
+    for part in AROUND:
+        (out / part).symlink_to(linux / part)
+    run(["make", "-s", "-C", out / "tools/testing/memblock",
+         f"NUMA={int(name == 'memblock-numa')}"], log=out / "build.log")
+
+
+def check(out, option):
+    """One run; a failed check or a sanitizer's report ends it."""
+    text = run([out / "tools/testing/memblock/main", "-v", *option], log=out / "console.log",
+               env=dict(os.environ, UBSAN_OPTIONS="halt_on_error=1"))
+    passed = set(re.findall(r"^ok \d+ : (\w+)", text, re.M))
+    if missing := set(SUITES) - passed:
+        raise Failure(f"{', '.join(missing)} did not run; full log: {out / 'console.log'}")
+
+
+def test(name, linux, results):
+    """[(result, name)] of memblock's tests, with and without movable_node."""
+    found, out = [], results / "host" / name
+    step(f"host {name} ...")
+    try:
+        build(name, linux, out)
+        for option in [], ["-m"]:
+            check(out, option)
+            found.append(("ok", " ".join([name, *option])))
+    except Failure as e:
+        say(f"host {name}: {e}")
+        found.append(("failed", "memblock's tests"))
+    step(f"host {name}: {sum(r == 'ok' for r, _ in found)} passed, "
+         f"{sum(r == 'failed' for r, _ in found)} failed")
+    return found
