@@ -134,7 +134,7 @@ SCENARIOS = [
     Scenario("chain", stages=3, check=dtc_round_trip),
     Scenario("chain-up", script="chain", smp="1", stages=3, check=dtc_round_trip),
     # A socket for each CPU: they must not share a cache across nodes.
-    Scenario("numa", smp="2,sockets=2", qemu=numa(384, 0, 200, 440), stages=5,
+    Scenario("numa", smp="2,sockets=2", qemu=numa(385, 0, 201, 438), stages=5,
              timeout=240),
     Scenario("accounting", cmdline="kho=on nokaslr", stages=6, timeout=240),
     Scenario("fragments", script="chain", cmdline="kho=on kho_fragments=20000", stages=3,
