@@ -198,36 +198,15 @@ static int unusable(unsigned long pfn, unsigned long nr)
 	return -EINVAL;
 }
 
-/* One page is what these are for most of the time */
-static void set_bits(unsigned long *map, unsigned long bit, unsigned long nr)
-{
-	if (nr == 1)
-		__set_bit(bit, map);
-	else
-		bitmap_set(map, bit, nr);
-}
-
-static void clear_bits(unsigned long *map, unsigned long bit, unsigned long nr)
-{
-	if (nr == 1)
-		__clear_bit(bit, map);
-	else
-		bitmap_clear(map, bit, nr);
-}
-
 static bool any_set(const unsigned long *map, unsigned long bit,
 		    unsigned long nr)
 {
-	if (nr == 1)
-		return test_bit(bit, map);
 	return find_next_bit(map, bit + nr, bit) < bit + nr;
 }
 
 static bool all_set(const unsigned long *map, unsigned long bit,
 		    unsigned long nr)
 {
-	if (nr == 1)
-		return test_bit(bit, map);
 	return find_next_zero_bit(map, bit + nr, bit) >= bit + nr;
 }
 
@@ -343,8 +322,8 @@ static void clear(unsigned long pfn, unsigned long end)
 		part = part_of(pfn, end);
 		bit = pfn % CHUNK_PAGES;
 		c = find_chunk(pfn / CHUNK_PAGES);
-		clear_bits(c->bits, bit, part);
-		clear_bits(c->joined, bit, part);
+		bitmap_clear(c->bits, bit, part);
+		bitmap_clear(c->joined, bit, part);
 		c->nr -= part;
 		if (!c->nr)
 			drop_chunk(pfn / CHUNK_PAGES);
@@ -390,9 +369,9 @@ static void mark(unsigned long pfn, unsigned long end, unsigned int order)
 		part = part_of(pfn, end);
 		bit = pfn % CHUNK_PAGES;
 		c = find_chunk(pfn / CHUNK_PAGES);
-		set_bits(c->bits, bit, part);
+		bitmap_set(c->bits, bit, part);
 		if (order)
-			set_bits(c->joined, bit + 1, part - 1);
+			bitmap_set(c->joined, bit + 1, part - 1);
 		c->order = c->nr && c->order != order ? MIXED : order;
 		c->nr += part;
 	}
