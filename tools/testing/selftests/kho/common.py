@@ -25,10 +25,10 @@ ARCHES = {
         "triplet": "x86_64-linux-gnu",
         "debian": "amd64",
         "packages": "qemu-system-x86",  # read by scripts/setup, too
-        "flavours": ["main", "alt", "nokho"],
+        "flavours": ["main", "debug", "nokho"],
         "target": "bzImage",
         "image": "arch/x86/boot/bzImage",
-        "qemu": ["qemu-system-x86_64", "-machine", "pc"],
+        "qemu": ["qemu-system-x86_64", "-machine", "q35"],
         "cpu": "max",
         "console": "console=ttyS0",
         "crashkernel": "160M",
@@ -39,7 +39,7 @@ ARCHES = {
         "triplet": "aarch64-linux-gnu",
         "debian": "arm64",
         "packages": "gcc-aarch64-linux-gnu qemu-system-arm",
-        "flavours": ["main", "alt", "64k", "nokho"],
+        "flavours": ["main", "debug", "64k", "nokho"],
         "target": "Image",
         "image": "arch/arm64/boot/Image",
         # A GICv3 goes on writing to the old kernel's tables after a kexec.

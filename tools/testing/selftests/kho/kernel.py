@@ -10,7 +10,7 @@ from common import ARCHES, HERE, Failure, native, run, step
 
 FLAVOURS = {
     "main": ["common", "handover", "main"],
-    "alt": ["common", "handover", "alt"],
+    "debug": ["common", "handover", "debug"],
     "64k": ["common", "handover"],
     "nokho": ["common", "nokho"],
     # For bench.py only; base is the kernel without the series.

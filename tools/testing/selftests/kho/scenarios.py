@@ -98,7 +98,7 @@ def plain_files(out):
     """Files sent before and after a kexec arrive whole."""
     names = [f"release-{i}" for i in range(2)]
     text = [(out / n).read_text() if (out / n).exists() else "" for n in names]
-    good = re.search("main", text[0]) and re.search("alt", text[1])
+    good = re.search("main", text[0]) and re.search("debug", text[1])
     return [("ok" if good else "failed", "files from both kernels reached the host")]
 
 
@@ -128,7 +128,7 @@ SCENARIOS = [
     Scenario("plain-nokho", cmdline="", script="nokho-plain"),
     Scenario("kunit", cmdline="kho=on kunit.enable=1 kunit.filter_glob=kho*", stages=1, kunit=True),
     # Another flavour has DEBUG_VM and page poisoning.
-    Scenario("kunit-alt", script="kunit", flavour="alt", stages=1, kunit=True,
+    Scenario("kunit-debug", script="kunit", flavour="debug", stages=1, kunit=True,
              cmdline="kho=on kunit.enable=1 kunit.filter_glob=kho*"),
     Scenario("demo", cmdline=f"kho=on {TRACE} {RAMOOPS}", check=demo),
     Scenario("chain", stages=3, check=dtc_round_trip),

@@ -36,8 +36,12 @@ def prepare(args, arch):
     """Kernels, initramfs, disk. Returns what a guest needs to boot."""
     build_dir = args.build.resolve()
     build_dir.mkdir(exist_ok=True)
-    outs = {f: kernel.build(arch, f, args.linux.resolve(), build_dir, os.cpu_count())
-            for f in ARCHES[arch]["flavours"]}
+    # Linking leaves CPUs idle: the next kernel takes them.
+    with ThreadPoolExecutor(2) as pool:
+        flavours = ARCHES[arch]["flavours"]
+        outs = dict(zip(flavours, pool.map(partial(kernel.build, arch, linux=args.linux.resolve(),
+                                                   build_dir=build_dir, jobs=os.cpu_count()),
+                                           flavours)))
     initrd = guest.initramfs(arch, build_dir)
     return {"arch": arch, "initrd": initrd, "results": build_dir / "results" / arch,
             "disk": guest.disk(arch, outs, initrd, build_dir),

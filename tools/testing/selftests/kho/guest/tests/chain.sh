@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-# Two builds hand over to each other: main, alt, main, or those that the
+# Two builds hand over to each other: main, debug, main, or those that the
 # scenario names. Contents are checked by the test module's hashes; each kernel
 # has its own text address (KASLR).
-: "${kho_first:=main}" "${kho_second:=alt}"
+: "${kho_first:=main}" "${kho_second:=debug}"
 text=$(awk '$3 == "_text" { print $1 }' /proc/kallsyms)
 [ "$kho_stage" = 0 ] || check_arrival "$kho_expect"
 [ "$flavour" = main ] || [ -z "$kho_logged" ] ||

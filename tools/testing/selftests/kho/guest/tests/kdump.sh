@@ -4,8 +4,8 @@
 case $kho_stage in
 0)	check "the test module loads" load test_kho
 	activate
-	kexec_to alt ;;
-1)	check_arrival alt
+	kexec_to debug ;;
+1)	check_arrival debug
 	check "the test module loads" load test_kho
 	check "kexec loads main" kexec_load main
 	check "kexec loads the crash kernel" kexec_load main "crashkernel=0 nr_cpus=1" -s -p
@@ -14,7 +14,7 @@ case $kho_stage in
 2)	check "the dump is there" [ -s /proc/vmcore ]
 	check "it is an ELF file" [ "$(head -c 4 /proc/vmcore | tail -c 3)" = ELF ]
 	head -c 65536 /proc/vmcore >/tmp/head
-	check "it is of the kernel that died" grep -q "OSRELEASE=.*alt" /tmp/head
+	check "it is of the kernel that died" grep -q "OSRELEASE=.*debug" /tmp/head
 	check "the crash kernel takes no handover" fails is $FW/status accepted
 	[ ! -d /proc/device-tree ] || check "nor is it told of one" \
 		fails ls /proc/device-tree/chosen/linux,kho-fdt ;;

@@ -4,13 +4,13 @@
 case $kho_stage in
 0)	check "the test module loads" load test_kho
 	activate
-	kexec_to alt memtest=1 ;;
-1)	check_arrival alt
+	kexec_to debug memtest=1 ;;
+1)	check_arrival debug
 	check "the memory test was skipped, or comes later" \
 		logged "early_memtest: (skipped|# of tests)"
 	check_state
 	check_healthy
-	kexec_to alt kho=off ;;
+	kexec_to debug kho=off ;;
 2)	check "without a handover, memory is tested" logged "early_memtest: # of tests"
 	check_healthy ;;
 esac

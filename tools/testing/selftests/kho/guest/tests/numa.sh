@@ -35,7 +35,7 @@ case $kho_stage in
 	kexec_to main "numa=off kho_sizes=$(sizes | tr '\n' ,)" ;;
 2)	check "there is one node" is $node/online 0
 	check_restored 1
-	kexec_to alt "kho_expect=alt" ;;
+	kexec_to debug "kho_expect=debug" ;;
 3)	check "there are no nodes" [ ! -d $node ]
 	check_restored 1
 	kexec_to main "kho_expect=main numa=on" ;;

@@ -3,7 +3,7 @@
 case $kho_stage in
 0)	check "the test module loads" load test_kho
 	activate
-	kexec_to alt kho=off ;;
+	kexec_to debug kho=off ;;
 1)	check "the handover was refused, and the status says why" \
 		is $FW/status "refused: kho=on is not on the command line"
 	check "the test module finds nothing" load test_kho

@@ -3,7 +3,7 @@
 uname -a >/tmp/release
 send "release-$kho_stage" /tmp/release
 case $kho_stage in
-0)	kexec_to alt ;;
-1)	check "this is the alt kernel" [ "$flavour" = alt ]
+0)	kexec_to debug ;;
+1)	check "this is the debug kernel" [ "$flavour" = debug ]
 	check_healthy ;;
 esac

@@ -9,8 +9,8 @@ case $kho_stage in
 	echo "trace marker of stage 0" >$trace/trace_marker
 	say "console marker of stage 0"
 	activate
-	kexec_to alt ;;
-1)	check_arrival alt
+	kexec_to debug ;;
+1)	check_arrival debug
 	check "events before that, too" grep -q "sched_switch: prev_comm=" $trace/trace
 	check "the trace survived" grep -q "trace marker of stage 0" $trace/trace
 	check "the console survived" grep -q "console marker of stage 0" $console
