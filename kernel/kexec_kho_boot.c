@@ -747,6 +747,7 @@ static int __init alloc_bitmaps(struct kho_why *why)
 	next = kho_in.claimed + all;
 	for (x = kho_in.extent; x < end; x++) {
 		longs = BITS_TO_LONGS(PHYS_PFN(x->mem.len));
+		x->before = kho_in.pages;
 		if (!x->bits) {
 			kho_in.pages += PHYS_PFN(x->mem.len);
 			continue;

@@ -195,6 +195,28 @@ static int check_part(const struct part *p)
 		taken_errno(p);
 }
 
+/* Whether the pages are as they were at the jump, as far as that is known */
+static int check_contents(const struct part *p)
+{
+	unsigned long before, i;
+
+	if (!IS_ENABLED(CONFIG_KEXEC_HANDOVER_DEBUG) || !kho_in.hash)
+		return 0;
+
+	before = p->x->before + (p->x->kept ? bitmap_weight(p->x->kept, p->first) :
+					      p->first);
+	for (i = 0; i < p->nr; i++)
+		if (kho_hash_page(part_pfn(p) + i) != kho_in.hash[before + i])
+			return -EIO;
+	return 0;
+}
+
+/* Whether somebody can take a part to use what is in it */
+static int check_use(const struct part *p)
+{
+	return check_part(p) ?: check_contents(p);
+}
+
 static void take_part(const struct part *p)
 {
 	bitmap_set(kho_in.taken, p->x->bit + p->first, p->nr);
@@ -212,6 +234,8 @@ static void complain(const char *what, const struct kho_mem *mem, int err)
 		why = "it is part of a folio, or in a larger one";
 	else if (err == -EAGAIN)
 		why = "it is too early: wait for core_initcall()";
+	else if (err == -EIO)
+		why = "its contents have changed since the jump";
 	pr_err("cannot %s %#llx+%#llx: %s\n", what, mem->addr, mem->len, why);
 }
 
@@ -294,7 +318,7 @@ void *kho_claim_mem(const struct kho_mem *mem)
 	int err;
 
 	guard(mutex)(&kho_in.lock);
-	err = check_range(mem, check_part);
+	err = check_range(mem, check_use);
 	if (err) {
 		complain("claim", mem, err);
 		return NULL;
@@ -428,7 +452,7 @@ struct folio *kho_restore_folio(phys_addr_t phys)
 	if (!err) {
 		p = part_at(phys, phys + PAGE_SIZE);
 		p.nr = folio_pages(p.x, p.first);
-		err = p.nr ? check_part(&p) : -EISDIR;
+		err = p.nr ? check_use(&p) : -EISDIR;
 	}
 	if (err) {
 		complain("restore the folio", &mem, err);
@@ -449,11 +473,12 @@ static int check_pages(const struct part *p)
 
 	if (err)
 		return err;
-	if (!p->x->joined)
-		return p->x->shift > PAGE_SHIFT ? -EISDIR : 0;
 	/* If the page behind is joined, the last one here is its head */
-	return all_clear(p->x->joined, p->first, p->nr) &&
-	       !is_joined(p->x, p->first + p->nr) ? 0 : -EISDIR;
+	if (p->x->joined ? !all_clear(p->x->joined, p->first, p->nr) ||
+			   is_joined(p->x, p->first + p->nr) :
+			   p->x->shift > PAGE_SHIFT)
+		return -EISDIR;
+	return check_contents(p);
 }
 
 /* Of kho_restore_pages(), what is called most; NULL if it is not that simple */
@@ -464,7 +489,7 @@ static __always_inline struct page *restore_page(phys_addr_t phys)
 	unsigned long i;
 	u64 offset;
 
-	if (!x)
+	if (!x || (IS_ENABLED(CONFIG_KEXEC_HANDOVER_DEBUG) && kho_in.hash))
 		return NULL;
 	offset = phys - x->mem.addr;
 	i = PHYS_PFN(offset);

@@ -241,10 +241,11 @@ static void set_chunk(struct fake *f, struct kho_extent *x, int first)
 	}
 }
 
-static void reserve_pages(struct fake *f, const struct kho_extent *x, int first)
+static void reserve_pages(struct fake *f, struct kho_extent *x, int first)
 {
 	unsigned int i, nr = PHYS_PFN(x->mem.len);
 
+	x->before = bitmap_weight(f->present, TEST_PAGES);
 	for (i = 0; i < nr; i++) {
 		if (test_bit(x->bit + i, f->taken))
 			continue;
@@ -1138,7 +1139,87 @@ static void cut_test(struct kunit *test)
 		folio_put(folio);
 }
 
+static void change_byte(const struct fake *f, int page)
+{
+	*((u8 *)page_address(f->page + page) + PAGE_SIZE - 1) ^= 1;
+}
+
+/* As the previous kernel takes the hashes: of all that is preserved, in order */
+static void hash_all(struct kunit *test)
+{
+	__be32 *hash = kunit_kcalloc(test, TEST_PRESERVED, sizeof(*hash),
+				     GFP_KERNEL);
+	struct fake *f = test->priv;
+	unsigned int i, nr = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, hash);
+	kho_in.hash = hash;
+	for_each_set_bit(i, f->present, TEST_PAGES)
+		hash[nr++] = kho_hash_page(page_to_pfn(f->page + i));
+}
+
+/* A range of which one page has changed cannot be had, if anybody looks */
+static void contents_test(struct kunit *test)
+{
+	bool checked = IS_ENABLED(CONFIG_KEXEC_HANDOVER_DEBUG);
+	const struct test_range *r = test->param_value;
+	struct fake *f = test->priv;
+	int i;
+
+	hash_all(test);
+	for (i = r->first; checked && i < r->first + r->nr; i++) {
+		change_byte(f, i);
+		KUNIT_EXPECT_FALSE(test, test_claim(f, r->first, r->nr));
+		change_byte(f, i);
+	}
+	KUNIT_EXPECT_EQ(test, nr_taken(f), 0);
+	KUNIT_EXPECT_TRUE(test, all_reserved(f));
+
+	/* Those around it do not count */
+	for_each_set_bit(i, f->present, TEST_PAGES)
+		if (i < r->first || i >= r->first + r->nr || !checked)
+			change_byte(f, i);
+	KUNIT_EXPECT_TRUE(test, test_claim(f, r->first, r->nr));
+	test_return(f, r->first, r->nr);
+}
+
+static void restore_contents_test(struct kunit *test)
+{
+	bool checked = IS_ENABLED(CONFIG_KEXEC_HANDOVER_DEBUG);
+	struct fake *f = test->priv;
+	struct folio *folio;
+	struct page *page;
+
+	hash_all(test);
+	change_byte(f, 3);
+	change_byte(f, 79);
+	change_byte(f, 85);
+	page = kho_restore_pages(test_phys(f, 3), 1);
+	KUNIT_EXPECT_EQ(test, !page, checked);
+	if (page)
+		__free_page(page);
+	page = kho_restore_pages(test_phys(f, 78), 2);
+	KUNIT_EXPECT_EQ(test, !page, checked);
+	while (page && page < f->page + 80)
+		__free_page(page++);
+	folio = kho_restore_folio(test_phys(f, 80));
+	KUNIT_EXPECT_EQ(test, !folio, checked);
+	if (folio)
+		folio_put(folio);
+
+	folio = kho_restore_folio(test_phys(f, 88));
+	KUNIT_EXPECT_NOT_NULL(test, folio);
+	if (folio)
+		folio_put(folio);
+	page = kho_restore_pages(test_phys(f, 4), 1);
+	KUNIT_EXPECT_NOT_NULL(test, page);
+	if (page)
+		__free_page(page);
+}
+
 static struct kunit_case kho_in_cases[] = {
+	KUNIT_CASE_PARAM(contents_test, good_range_gen_params),
+	KUNIT_CASE(restore_contents_test),
 	KUNIT_CASE_PARAM(claim_test, good_range_gen_params),
 	KUNIT_CASE_PARAM(refuse_test, bad_range_gen_params),
 	KUNIT_CASE(overlap_test),

@@ -70,6 +70,8 @@ unsigned long kho_mem_nr_listed(void);
 int kho_mem_freeze(struct kho_table *table);
 void kho_mem_thaw(struct kho_table *table);
 bool kho_mem_empty(void);
+unsigned long kho_mem_nr_pages(void);
+void kho_mem_walk(void (*fn)(unsigned long pfn, unsigned long nr));
 
 /**
  * struct kho_extent - an entry of the memory table of the incoming handover
@@ -80,6 +82,7 @@ bool kho_mem_empty(void);
  * @joined: of a chunk, a bit for each page: it belongs to the folio of the page
  *	before
  * @bit:    its first page's bit in the bitmaps
+ * @before: number of pages preserved below it
  */
 struct kho_extent {
 	struct kho_mem mem;
@@ -88,6 +91,7 @@ struct kho_extent {
 	unsigned long *kept;
 	unsigned long *joined;
 	unsigned long bit;
+	unsigned long before;
 };
 
 /**
@@ -112,6 +116,7 @@ struct kho_listing {
  * @listings: length of that
  * @nodes:    number of top-level nodes, up to the last that lists memory
  * @pages:    number of pages preserved
+ * @hash:     hashes of these, in ascending order, or NULL if there are none
  * @taken:    a bit for each page of an extent: it was claimed, restored or
  *	released, or it is in a chunk and was not preserved
  * @claimed:  a bit for each page of an extent: kho_claim_mem() handed it out
@@ -129,11 +134,15 @@ struct kho_in {
 	unsigned long listings;
 	unsigned int nodes;
 	unsigned long pages;
+	const __be32 *hash;
 	unsigned long *taken;
 	unsigned long *claimed;
 	struct mutex lock;	/* the bitmaps, also those of chunks */
 	char status[sizeof("refused: ") + sizeof(struct kho_why)];
 };
+
+/* kexec_kho_hash.c */
+__be32 kho_hash_page(unsigned long pfn);
 
 /* kexec_kho_boot.c */
 bool kho_is_mapped_ram(u64 addr, u64 len);

@@ -1023,3 +1023,35 @@ bool kho_mem_empty(void)
 {
 	return xa_empty(&chunks);
 }
+
+/**
+ * kho_mem_nr_pages() - how much is preserved
+ *
+ * Return: number of pages.
+ */
+unsigned long kho_mem_nr_pages(void)
+{
+	unsigned long index, nr = 0;
+	struct chunk *c;
+
+	guard(mutex)(&lock);
+	xa_for_each(&chunks, index, c)
+		nr += c->nr;
+	return nr;
+}
+
+/**
+ * kho_mem_walk() - go through what is preserved, in ascending order
+ * @fn: is called with each run of pages
+ *
+ * Context: a handover is active. Takes no lock: a CPU may have stopped with it.
+ */
+void kho_mem_walk(void (*fn)(unsigned long pfn, unsigned long nr))
+{
+	unsigned long index, bit, end;
+	struct chunk *c;
+
+	xa_for_each(&chunks, index, c)
+		for_each_set_bitrange(bit, end, c->bits, CHUNK_PAGES)
+			fn(index * CHUNK_PAGES + bit, end - bit);
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KUnit tests of kexec_kho_out.c, which includes this file: real activations,
- * with three more notifiers, of a handover that is never executed. Whatever
+ * with three notifiers of their own, of a handover that is never executed. Whatever
  * goes wrong in between, nothing may remain of it.
  */
 #include <kunit/test.h>
@@ -43,6 +43,7 @@ struct probe {
  * @probe: c is registered last, but called first; then come a and b
  * @page:  two to the TEST_ORDER pages
  * @chunk: TEST_CHUNK_PAGES more, if a test has asked for them
+ * @others: the notifiers that are registered already; they take no part
  * @log:   the calls to probes
  * @table: checksum of what was preserved before
  */
@@ -50,6 +51,7 @@ struct out_test {
 	struct probe probe[3];
 	struct page *page;
 	struct page *chunk;
+	struct notifier_block __rcu *others;
 	char log[32];
 	u32 table;
 };
@@ -155,6 +157,8 @@ static int out_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, t->page);
 	split_page(t->page, TEST_ORDER);
 	t->table = table_crc(test);
+	t->others = kho_out.chain.head;
+	kho_out.chain.head = NULL;
 	test->priv = t;
 
 	for (i = 0; i < ARRAY_SIZE(t->probe); i++) {
@@ -185,6 +189,7 @@ static void out_exit(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(t->probe); i++)
 		if (t->probe[i].on)
 			unregister_kho_notifier(&t->probe[i].nb);
+	kho_out.chain.head = t->others;
 
 	/* Pages that are preserved still must not be used by others */
 	if (table_crc(test) != t->table) {

@@ -39,6 +39,7 @@ unsigned int kho_scratch_areas(const struct kho_mem **areas);
 int kho_locate_mem_hole(struct kexec_buf *kbuf,
 			int (*func)(struct resource *, void *));
 int kho_before_kexec(struct kimage *image);
+void kho_before_jump(const struct kimage *image);
 
 #else /* !CONFIG_KEXEC_HANDOVER */
 
@@ -116,6 +117,10 @@ static inline int kho_locate_mem_hole(struct kexec_buf *kbuf,
 static inline int kho_before_kexec(struct kimage *image)
 {
 	return 0;
+}
+
+static inline void kho_before_jump(const struct kimage *image)
+{
 }
 
 #endif /* CONFIG_KEXEC_HANDOVER */

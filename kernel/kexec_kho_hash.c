@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Kexec HandOver: hashes of what is preserved, for CONFIG_KEXEC_HANDOVER_DEBUG.
+ *
+ * Takes one of each page just before the jump, when nobody else runs. The next
+ * kernel compares them as drivers take their pages (see kexec_kho_in.c). For the
+ * rest of KHO this is a client like any other, but that it comes last: it has a
+ * node in the FDT, and the hashes are in a vmalloc area, in the order of the
+ * pages' addresses.
+ */
+#define pr_fmt(fmt) "kho: " fmt
+
+#include <linux/init.h>
+#include <linux/kexec.h>
+#include <linux/kexec_handover_mm.h>
+#include <linux/libfdt.h>
+#include <linux/mm.h>
+#include <linux/nmi.h>
+#include <linux/notifier.h>
+#include <linux/preempt.h>
+#include <linux/printk.h>
+#include <linux/rcupdate.h>
+#include <linux/vmalloc.h>
+
+#include "kexec_kho_internal.h"
+
+#define NODE		"page-hashes"
+#define COMPATIBLE	"linux,page-hashes-v1"
+
+/**
+ * struct hashes - those of the outgoing handover
+ * @hash: one for each page; NULL if no handover is active
+ * @max:  room in that
+ * @nr:   how many there are yet
+ * @kv:   tells the next kernel where @hash is
+ */
+static struct hashes {
+	__be32 *hash;
+	unsigned long max;
+	unsigned long nr;
+	struct kho_vmalloc kv;
+} out;
+
+/**
+ * kho_hash_page() - hash a page's contents
+ * @pfn: the page
+ *
+ * Return: the hash, as it is handed over.
+ */
+__be32 kho_hash_page(unsigned long pfn)
+{
+	return cpu_to_be32(kho_crc(0, __va(PFN_PHYS((u64)pfn)), PAGE_SIZE));
+}
+
+static void hash_run(unsigned long pfn, unsigned long nr)
+{
+	for (; nr && out.nr < out.max; nr--)
+		out.hash[out.nr++] = kho_hash_page(pfn++);
+	/* It may take long, and nothing else can run */
+	touch_nmi_watchdog();
+	rcu_cpu_stall_reset();
+}
+
+/**
+ * kho_before_jump() - the last that this kernel does for a handover
+ * @image: the image that is executed
+ *
+ * Context: all other CPUs have stopped, with whatever they held. Leaves
+ * preemption off, so that no other task changes what was hashed.
+ */
+void kho_before_jump(const struct kimage *image)
+{
+	if (!image->kho || !out.hash)
+		return;
+
+	preempt_disable();
+	out.nr = 0;
+	kho_mem_walk(hash_run);
+}
+
+static void give_up(void)
+{
+	if (!kho_unpreserve_vmalloc(&out.kv))
+		vfree(out.hash);
+	out = (struct hashes){ };
+}
+
+static int prepare(void)
+{
+	unsigned long pages = kho_mem_nr_pages();
+	int err;
+
+	/* What this preserves itself counts, too */
+	out.max = pages + pages / 512 + 16;
+	out.hash = vcalloc(out.max, sizeof(*out.hash));
+	err = out.hash ? kho_preserve_vmalloc(out.hash, &out.kv) : -ENOMEM;
+	if (err) {
+		vfree(out.hash);
+		out = (struct hashes){ };
+	}
+	return err;
+}
+
+static int write_node(void *fdt)
+{
+	return fdt_begin_node(fdt, NODE) ?:
+	       fdt_property_string(fdt, "compatible", COMPATIBLE) ?:
+	       fdt_property(fdt, "vmalloc", &out.kv, sizeof(out.kv)) ?:
+	       fdt_end_node(fdt);
+}
+
+static int hash_notify(struct notifier_block *nb, unsigned long event, void *fdt)
+{
+	int err;
+
+	if (event == KEXEC_KHO_ABORT)
+		give_up();
+	if (event != KEXEC_KHO_DUMP)
+		return NOTIFY_DONE;
+
+	err = prepare();
+	if (err)
+		return notifier_from_errno(err);
+	err = write_node(fdt);
+	if (err)
+		give_up();
+	return kho_notify_result(err);
+}
+
+/* After all others, who may still preserve something */
+static struct notifier_block hash_nb = {
+	.notifier_call = hash_notify,
+	.priority = INT_MIN,
+};
+
+static const struct kho_vmalloc *__init find_hashes(void)
+{
+	const void *fdt = kho_get_fdt(), *kv;
+	int node, len;
+
+	node = fdt ? fdt_node_offset_by_compatible(fdt, -1, COMPATIBLE) : -1;
+	kv = node < 0 ? NULL : fdt_getprop(fdt, node, "vmalloc", &len);
+	return kv && len == sizeof(struct kho_vmalloc) ? kv : NULL;
+}
+
+/* A kernel that has no use for them only frees them */
+static int __init hash_init(void)
+{
+	const struct kho_vmalloc *found = find_hashes();
+	const __be32 *hash = NULL;
+	struct kho_vmalloc kv;
+
+	if (found) {
+		/* In an FDT it is aligned to four bytes only */
+		memcpy(&kv, found, sizeof(kv));
+		hash = kho_restore_vmalloc(&kv);
+	}
+	if (hash && (!IS_ENABLED(CONFIG_KEXEC_HANDOVER_DEBUG) ||
+		     PAGE_SIZE * (u64)be32_to_cpu(kv.pages) / sizeof(*hash) < kho_in.pages)) {
+		vfree(hash);
+		hash = NULL;
+	}
+	if (hash)
+		pr_info("the contents of %lu pages are checked as they are taken\n",
+			kho_in.pages);
+	kho_in.hash = hash;
+
+	return IS_ENABLED(CONFIG_KEXEC_HANDOVER_DEBUG) && kho_is_enabled() ?
+		register_kho_notifier(&hash_nb) : 0;
+}
+
+/* Before anybody can take anything */
+pure_initcall(hash_init);
