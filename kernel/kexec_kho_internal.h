@@ -65,6 +65,7 @@ struct kho_vmalloc_page {
 int kho_mem_list(const struct kho_mem *mem);
 void kho_mem_unlist(void);
 bool kho_mem_is_boot(void *p, size_t len);
+void *kho_alloc_boot(gfp_t gfp, unsigned int order);
 bool kho_mem_is_listed(const struct kho_mem *mem);
 unsigned long kho_mem_nr_listed(void);
 int kho_mem_freeze(struct kho_table *table);

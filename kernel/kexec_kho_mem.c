@@ -12,18 +12,22 @@
 
 #include <linux/bitmap.h>
 #include <linux/cleanup.h>
+#include <linux/crash_reserve.h>
 #include <linux/export.h>
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/ioport.h>
 #include <linux/kexec_handover_mm.h>
+#include <linux/list.h>
 #include <linux/maple_tree.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/nodemask.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include <linux/xarray.h>
+#include <kunit/static_stub.h>
 
 #include "kexec_kho_internal.h"
 
@@ -34,6 +38,9 @@
 
 /* The order of a chunk whose folios are of several */
 #define MIXED		U8_MAX
+
+/* How much added memory is held until the page allocator gives other memory */
+#define MAX_HELD	SZ_16M
 
 /**
  * struct chunk - what is preserved of a chunk of memory
@@ -93,6 +100,9 @@ struct area {
 static struct area *area;
 static unsigned int areas;
 
+/* Nodes that had memory at boot */
+static nodemask_t boot_nodes;
+
 static int __init count_ram(unsigned long pfn, unsigned long nr, void *arg)
 {
 	/* Scratch can cut it in so many pieces more */
@@ -135,6 +145,7 @@ static int __init find_areas(void)
 	if (!kho_is_enabled())
 		return 0;
 
+	boot_nodes = node_states[N_MEMORY];
 	walk_system_ram_range(0, PHYS_PFN(PHYS_ADDR_MAX), &max, count_ram);
 	area = kvcalloc(max, sizeof(*area), GFP_KERNEL);
 	if (!area)
@@ -145,7 +156,21 @@ static int __init find_areas(void)
 }
 core_initcall(find_areas);
 
-static bool is_usable(unsigned long pfn, unsigned long nr)
+static bool is_in(const struct resource *res, u64 addr, u64 len)
+{
+	return res->end && addr <= res->end && addr + len > res->start;
+}
+
+/* To load a crash kernel is to write there, whatever is preserved */
+static bool is_crashkernel(unsigned long pfn, unsigned long nr)
+{
+	u64 addr = PFN_PHYS((u64)pfn), len = PFN_PHYS((u64)nr);
+
+	return IS_ENABLED(CONFIG_CRASH_RESERVE) &&
+	       (is_in(&crashk_res, addr, len) || is_in(&crashk_low_res, addr, len));
+}
+
+static bool was_there_at_boot(unsigned long pfn, unsigned long nr)
 {
 	static unsigned int hit;
 	unsigned int i = READ_ONCE(hit);
@@ -162,22 +187,69 @@ static bool is_usable(unsigned long pfn, unsigned long nr)
 	return false;
 }
 
+static bool is_usable(unsigned long pfn, unsigned long nr)
+{
+	return was_there_at_boot(pfn, nr) && !is_crashkernel(pfn, nr);
+}
+
 /**
  * kho_mem_is_boot() - whether the next kernel can find some memory
  * @p:   the memory
  * @len: bytes
  *
- * For what crosses kexec without being preserved. Says so if not.
- *
  * Return: true if it was there at boot, and is not in scratch.
  */
 bool kho_mem_is_boot(void *p, size_t len)
 {
-	if (is_usable(PHYS_PFN(virt_to_phys(p)), PFN_UP(len)))
-		return true;
+	KUNIT_STATIC_STUB_REDIRECT(kho_mem_is_boot, p, len);
+	return is_usable(PHYS_PFN(virt_to_phys(p)), PFN_UP(len));
+}
 
-	pr_err("memory for the handover came from what was added after boot, which the next kernel does not know\n");
-	return false;
+static void *alloc_zeroed(gfp_t gfp, unsigned int order)
+{
+	struct page *page = __alloc_pages(gfp | __GFP_ZERO, order, numa_mem_id(),
+					  &boot_nodes);
+
+	return page ? page_address(page) : NULL;
+}
+
+/**
+ * kho_alloc_boot() - allocate zeroed memory that the next kernel can find
+ * @gfp:   how. With __GFP_NORETRY the caller has another way: no line in the
+ *	log says that there is none
+ * @order: how many pages, as a power of two
+ *
+ * For what KHO itself hands over. The page allocator does not tell what was
+ * there at boot from what was added to the same node: the latter is held, up to
+ * a limit, to get at the former. Memory below 4G is rarely added, so that is
+ * tried last.
+ *
+ * Context: may sleep.
+ * Return: the memory, to be freed with free_pages(), or NULL.
+ */
+void *kho_alloc_boot(gfp_t gfp, unsigned int order)
+{
+	unsigned int left = (MAX_HELD >> PAGE_SHIFT) >> order;
+	struct page *page, *next;
+	LIST_HEAD(held);
+	void *p;
+
+	p = alloc_zeroed(gfp, order);
+	while (p && !kho_mem_is_boot(p, PAGE_SIZE << order)) {
+		list_add(&virt_to_page(p)->lru, &held);
+		p = NULL;
+		if (!left)
+			break;
+		/* Not at the cost of others */
+		p = alloc_zeroed(gfp | __GFP_NORETRY | __GFP_NOWARN |
+				 (--left ? 0 : __GFP_DMA32), order);
+	}
+
+	if (!p && !list_empty(&held) && !(gfp & __GFP_NORETRY))
+		pr_err("no memory for the handover but what was added after boot, which the next kernel does not know\n");
+	list_for_each_entry_safe(page, next, &held, lru)
+		__free_pages(page, order);
+	return p;
 }
 
 static int unusable(unsigned long pfn, unsigned long nr)
@@ -191,6 +263,9 @@ static int unusable(unsigned long pfn, unsigned long nr)
 		       addr, len);
 	else if (kho_scratch_overlaps(addr, len))
 		pr_err("cannot preserve %#llx+%#llx: it is in scratch (movable pages must be migrated first)\n",
+		       addr, len);
+	else if (is_crashkernel(pfn, nr))
+		pr_err("cannot preserve %#llx+%#llx: it is in memory of the crash kernel\n",
 		       addr, len);
 	else
 		pr_err("cannot preserve %#llx+%#llx: it is not all RAM that was there at boot\n",
@@ -232,9 +307,8 @@ static struct chunk *new_chunk(unsigned long index)
 	struct chunk *c = kzalloc(sizeof(*c), GFP_KERNEL);
 
 	if (c)
-		c->bits = (void *)get_zeroed_page(GFP_KERNEL);
-	if (!c || !c->bits || !kho_mem_is_boot(c->bits, PAGE_SIZE) ||
-	    xa_is_err(xa_store(&chunks, index, c, GFP_KERNEL))) {
+		c->bits = kho_alloc_boot(GFP_KERNEL, 0);
+	if (!c || !c->bits || xa_is_err(xa_store(&chunks, index, c, GFP_KERNEL))) {
 		free_chunk(c);
 		return NULL;
 	}
@@ -557,7 +631,7 @@ static void undo_vmalloc(__be64 first, unsigned int nr)
 
 static struct kho_vmalloc_page *new_vmalloc_page(__be64 *link)
 {
-	struct kho_vmalloc_page *list = (void *)get_zeroed_page(GFP_KERNEL);
+	struct kho_vmalloc_page *list = kho_alloc_boot(GFP_KERNEL, 0);
 	int err;
 
 	if (!list)
@@ -589,6 +663,8 @@ int kho_preserve_vmalloc(void *ptr, struct kho_vmalloc *kv)
 	unsigned int i, slot;
 	int err = 0;
 
+	if (!kho_is_enabled())
+		return -EOPNOTSUPP;
 	if (!area || area->addr != ptr || !area->pages ||
 	    area->flags & (VM_IOREMAP | VM_DMA_COHERENT) ||
 	    !(area->flags & (VM_ALLOC | VM_MAP_PUT_PAGES))) {
@@ -759,20 +835,19 @@ static void free_table(struct kho_table *table)
 static int new_part(struct kho_table *table, size_t len)
 {
 	int order = min(get_order(len), MAX_PAGE_ORDER);
-	unsigned long addr = 0;
+	void *p = NULL;
 
-	for (; order >= 0 && !addr; order--)
-		addr = __get_free_pages(GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN |
-					(order ? __GFP_NORETRY : 0), order);
-	if (!addr)
+	for (; order >= 0 && !p; order--)
+		p = kho_alloc_boot(GFP_KERNEL | __GFP_NOWARN |
+				   (order ? __GFP_NORETRY : 0), order);
+	if (!p)
 		return -ENOMEM;
 
 	table->part[table->nr++] = (struct kho_mem){
-		.addr = virt_to_phys((void *)addr),
+		.addr = virt_to_phys(p),
 		.len = min_t(size_t, len, PAGE_SIZE << (order + 1)),
 	};
-	return kho_mem_is_boot((void *)addr, PAGE_SIZE << (order + 1)) ? 0 :
-								-ENOMEM;
+	return 0;
 }
 
 static int alloc_table(struct kho_table *table, size_t len)

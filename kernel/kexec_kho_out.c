@@ -513,15 +513,10 @@ static ssize_t fdt_max_show(struct kobject *kobj, struct kobj_attribute *attr,
 
 static int new_window(size_t size)
 {
-	void *fdt = (void *)__get_free_pages(GFP_KERNEL | __GFP_ZERO,
-					     get_order(size));
+	void *fdt = kho_alloc_boot(GFP_KERNEL, get_order(size));
 
 	if (!fdt)
 		return -ENOMEM;
-	if (!kho_mem_is_boot(fdt, size)) {
-		free_pages((unsigned long)fdt, get_order(size));
-		return -ENOMEM;
-	}
 
 	if (kho_out.fdt)
 		free_pages((unsigned long)kho_out.fdt,

@@ -4,7 +4,9 @@
  * with three notifiers of their own, of a handover that is never executed. Whatever
  * goes wrong in between, nothing may remain of it.
  */
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
+#include <linux/crash_reserve.h>
 #include <linux/memblock.h>
 #include <linux/ctype.h>
 #include <linux/vmalloc.h>
@@ -1410,6 +1412,83 @@ static void run_and_bits_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, kho_mem_empty());
 }
 
+/* To load a crash kernel would change it */
+static void crashkernel_test(struct kunit *test)
+{
+	struct out_test *t = test->priv;
+	struct resource res;
+
+	if (!IS_ENABLED(CONFIG_CRASH_RESERVE))
+		kunit_skip(test, "needs CONFIG_CRASH_RESERVE");
+
+	res = crashk_res;
+	crashk_res.start = page_to_phys(t->page + 12);
+	crashk_res.end = page_to_phys(t->page + 14) - 1;
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(t->page + 12, 1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(t->page + 13, 2), -EINVAL);
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(t->page + 11, 2), -EINVAL);
+	t->probe[1].mem[0] = page_mem(t, 12, 1);
+	KUNIT_EXPECT_EQ(test, turn_on(), -EINVAL);
+
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(t->page + 14, 1), 0);
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(t->page + 12, 1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page + 14, 1), 0);
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(t->page + 11, 1), 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page + 11, 1), 0);
+	crashk_res = res;
+}
+
+/* How often the page allocator shall still give memory that was added */
+static unsigned int hot;
+
+static bool fake_is_boot(void *p, size_t len)
+{
+	if (!hot)
+		return true;
+	hot--;
+	return false;
+}
+
+/* All that KHO allocates to hand over comes from memory that was there at boot */
+static void hot_memory_test(struct kunit *test)
+{
+	struct out_test *t = test->priv;
+	struct kho_vmalloc kv;
+	void *area = vmalloc(PAGE_SIZE);
+
+	KUNIT_ASSERT_NOT_NULL(test, area);
+	kunit_activate_static_stub(test, kho_mem_is_boot, fake_is_boot);
+
+	hot = 5;
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(t->page + 14, 1), 0);
+	KUNIT_EXPECT_EQ(test, hot, 0);
+	hot = UINT_MAX;
+	KUNIT_EXPECT_EQ(test, turn_on(), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page + 14, 1), 0);
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(t->page + 14, 1), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, kho_preserve_vmalloc(area, &kv), -ENOMEM);
+
+	hot = 5;
+	KUNIT_EXPECT_EQ(test, kho_preserve_vmalloc(area, &kv), 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&kv), 0);
+	vfree(area);
+
+	/* The table, and the window */
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(t->page + 14, 1), 0);
+	hot = 5;
+	KUNIT_EXPECT_EQ(test, turn_on(), 0);
+	KUNIT_EXPECT_EQ(test, hot, 0);
+	turn_off();
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page + 14, 1), 0);
+
+	hot = UINT_MAX;
+	KUNIT_EXPECT_EQ(test, resize_window(kho_out.fdt_max), -ENOMEM);
+	hot = 5;
+	KUNIT_EXPECT_EQ(test, resize_window(kho_out.fdt_max), 0);
+	KUNIT_EXPECT_EQ(test, hot, 0);
+	expect_nothing(test);
+}
+
 static struct kunit_case kho_out_cases[] = {
 	KUNIT_CASE(blob_test),
 	KUNIT_CASE(mem_test),
@@ -1434,6 +1513,8 @@ static struct kunit_case kho_out_cases[] = {
 	KUNIT_CASE(half_test),
 	KUNIT_CASE(full_chunk_test),
 	KUNIT_CASE(run_and_bits_test),
+	KUNIT_CASE(crashkernel_test),
+	KUNIT_CASE(hot_memory_test),
 	{ }
 };
 
