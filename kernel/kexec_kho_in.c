@@ -17,9 +17,11 @@
 #include <linux/libfdt.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/notifier.h>
 #include <linux/pgalloc_tag.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/suspend.h>
 #include <linux/sysfs.h>
 #include <linux/vmalloc.h>
 
@@ -815,6 +817,20 @@ static int __init add_nodes(struct kobject *parent)
 	return err;
 }
 
+/*
+ * The kernel that handed over has run since the system was hibernated. To resume
+ * would lose what it preserved, and go back behind what it wrote to disks.
+ */
+static int pm_event(struct notifier_block *nb, unsigned long event, void *data)
+{
+	if (event != PM_RESTORE_PREPARE || !kho_in.pages)
+		return NOTIFY_DONE;
+
+	pr_err("not resuming from hibernation: %llu KiB that were handed over would be lost\n",
+	       (u64)kho_in.pages << (PAGE_SHIFT - 10));
+	return notifier_from_errno(-EBUSY);
+}
+
 static int __init kho_in_init(void)
 {
 	struct kobject *kobj = kobject_create_and_add("kho", firmware_kobj);
@@ -827,6 +843,7 @@ static int __init kho_in_init(void)
 	if (err || !kho_in.fdt)
 		return err;
 
+	pm_notifier(pm_event, 0);
 	return sysfs_create_bin_file(kobj, &fdt_attr) ?:
 	       sysfs_create_file(kobj, &unlisted_attr.attr) ?:
 	       add_nodes(kobj);

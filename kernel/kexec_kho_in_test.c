@@ -1217,6 +1217,20 @@ static void restore_contents_test(struct kunit *test)
 		__free_page(page);
 }
 
+/* Hibernating is nobody's business here; nor is resuming, if nothing would be lost */
+static void resume_test(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, pm_event(NULL, PM_RESTORE_PREPARE, NULL),
+			notifier_from_errno(-EBUSY));
+	KUNIT_EXPECT_EQ(test, pm_event(NULL, PM_HIBERNATION_PREPARE, NULL),
+			NOTIFY_DONE);
+	KUNIT_EXPECT_EQ(test, pm_event(NULL, PM_SUSPEND_PREPARE, NULL),
+			NOTIFY_DONE);
+	kho_in.pages = 0;
+	KUNIT_EXPECT_EQ(test, pm_event(NULL, PM_RESTORE_PREPARE, NULL),
+			NOTIFY_DONE);
+}
+
 static struct kunit_case kho_in_cases[] = {
 	KUNIT_CASE_PARAM(contents_test, good_range_gen_params),
 	KUNIT_CASE(restore_contents_test),
@@ -1244,6 +1258,7 @@ static struct kunit_case kho_in_cases[] = {
 	KUNIT_CASE(chunk_reason_test),
 	KUNIT_CASE_PARAM(neighbour_test, neighbour_gen_params),
 	KUNIT_CASE_PARAM(cut_test, cut_gen_params),
+	KUNIT_CASE(resume_test),
 	{ }
 };
 
