@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Owns what the guests are given: an initramfs (busybox, Debian's kexec, our
-scripts) and a disk that is a plain tar of kernels and modules to kexec into."""
+"""Owns what the guests are given: an initramfs (busybox, Debian's kexec and fdtget,
+our scripts) and a disk that is a plain tar of kernels and modules to kexec into."""
 
 import os
 import re
@@ -9,6 +9,8 @@ import tarfile
 from pathlib import Path
 
 from common import ARCHES, HERE, Failure, native, run, step
+
+PACKAGES = ["busybox-static", "device-tree-compiler", "kexec-tools"]
 
 
 def private_apt(work, debian_arch, **more):
@@ -27,17 +29,17 @@ def private_apt(work, debian_arch, **more):
 
 
 def userland(arch, build_dir):
-    """Where busybox and kexec are: on this machine, or unpacked below build_dir."""
+    """Where busybox and the like are: on this machine, or unpacked below build_dir."""
     if native(arch):
         return Path("/")
     root, work = build_dir / f"userland/{arch}", build_dir / f"userland/{arch}-apt"
-    if root.exists():
+    if all((root / "usr/share/doc" / p).exists() for p in PACKAGES):
         return root
-    step(f"fetching busybox and kexec for {arch}")
+    shutil.rmtree(root, ignore_errors=True)
+    step(f"fetching {', '.join(PACKAGES)} for {arch}")
     apt = ["apt-get", "-q", "-y", *private_apt(work, ARCHES[arch]["debian"])]
     run([*apt, "update"])
-    run([*apt, "install", "--download-only", "--no-install-recommends", "busybox-static",
-         "kexec-tools"])
+    run([*apt, "install", "--download-only", "--no-install-recommends", *PACKAGES])
     for deb in (work / "cache/archives").glob("*.deb"):
         run(["dpkg-deb", "-x", deb, work / "root"])
     (work / "root").rename(root)
@@ -72,7 +74,7 @@ def initramfs(arch, build_dir):
     shutil.rmtree(root, ignore_errors=True)
     shutil.copytree(HERE / "guest", root)
     source = userland(arch, build_dir)
-    for path in with_libraries(source, arch, ["/bin/busybox", "/sbin/kexec"]):
+    for path in with_libraries(source, arch, ["/bin/busybox", "/sbin/kexec", "/usr/bin/fdtget"]):
         # Where /lib and /sbin are links into /usr the guest still has plain paths.
         to = root / path.removeprefix("usr/")
         to.parent.mkdir(parents=True, exist_ok=True)

@@ -20,6 +20,7 @@ class Scenario:
     smp: str = "2"
     mem: str = "1G"
     qemu: tuple = ()              # more arguments
+    swap: int = 0                 # MiB of a disk to hibernate to; the guest may reboot then
     timeout: int = 120
     icount: bool = False          # have the guest's time count instructions
     stages: int = 2               # kernels that must have reported
@@ -121,6 +122,7 @@ RAMOOPS = f"reserve_mem=1M:4096:oops {OOPS}"
 # For kernels whose pages are of different sizes.
 RAMOOPS_64K = f"reserve_mem=1M:65536:oops {OOPS}"
 ARM64 = ("arm64",)
+X86_64 = ("x86_64",)
 VA_52 = "kho_logged=52-bit.Virtual.Addressing"
 # Host checks, timeouts and memory differ; everything else is in the guest scripts.
 SCENARIOS = [
@@ -147,9 +149,9 @@ SCENARIOS = [
     Scenario("failing-notifier"),
     Scenario("too-big", cmdline="kho=on kho_scratch=64M", stages=1),
     Scenario("nokho"),
-    Scenario("kdump", cmdline="kho=on crashkernel={crashkernel}", stages=3,
+    Scenario("kdump", cmdline=f"kho=on crashkernel={{crashkernel}} {RAMOOPS}", stages=3,
              expected="sysrq triggered crash|Call Trace|Kernel panic"),
-    Scenario("kexec-load", stages=1),
+    Scenario("kexec-load", stages=3),
     Scenario("memtest", stages=3),
     Scenario("reserve-mem", cmdline=f"kho=on {TRACE} {RAMOOPS} reserve_mem=64K:4096:other",
              stages=3, check=dtc_round_trip),
@@ -169,4 +171,17 @@ SCENARIOS = [
              check=dtc_round_trip),
     Scenario("rodata-on", arches=ARM64, script="chain", stages=3,
              cmdline="kho=on kho_next=rodata=on", check=dtc_round_trip),
+    Scenario("unload"),
+    Scenario("lockdown", arches=X86_64),
+    Scenario("lockdown-off", arches=X86_64, script="lockdown", cmdline="kho=off lockdown=integrity",
+             stages=1),
+    Scenario("suspend", arches=X86_64, check=dtc_round_trip),
+    Scenario("hibernate", arches=X86_64, swap=512, stages=3, timeout=240,
+             cmdline="kho=on kho_end=poweroff", check=dtc_round_trip),
+    # The first kernel uses half of the memory. The second node has only a DIMM that is
+    # added: QEMU does not list that in the map of memory.
+    Scenario("hotplug", arches=X86_64, smp="2,sockets=2", mem="1G,slots=1,maxmem=2G", stages=3,
+             cmdline="kho=on mem=512M",
+             qemu=(*numa(1024, 0), "-object", "memory-backend-ram,id=dimm,size=128M",
+                   "-device", "pc-dimm,memdev=dimm,node=1")),
 ]

@@ -28,7 +28,8 @@ def command(arch, scenario, kernel, initrd, disk, cmdline):
         how = ["-accel", accel + (",thread=multi" if accel == "tcg" else "")]
     cpu = scenario.cpu or spec["cpu"] if accel == "tcg" else "host"
     return [*spec["qemu"], *how, "-cpu", cpu, "-smp", scenario.smp, "-m", scenario.mem,
-            "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
+            "-nodefaults", "-display", "none", "-serial", "stdio",
+            *([] if scenario.swap else ["-no-reboot"]),
             "-kernel", str(kernel), "-initrd", str(initrd), "-append", cmdline,
             "-drive", f"file={disk},format=raw,if=virtio,readonly=on", *scenario.qemu]
 
@@ -43,10 +44,13 @@ def run(arch, scenario, kernel, initrd, disk, out, on_line=lambda line: None):
     """Returns the console's text and whether the guest ended by itself."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    files = out / "files.raw"
+    files, swap = out / "files.raw", out / "swap.raw"
     qemu = command(arch, scenario, kernel, initrd, disk, cmdline(arch, scenario))
     qemu += ["-device", "virtio-serial", "-chardev", f"file,id=files,path={files}",
              "-device", "virtserialport,chardev=files"]
+    if scenario.swap:
+        subprocess.run(["truncate", f"--size={scenario.swap}M", swap], check=True)
+        qemu += ["-drive", f"file={swap},format=raw,if=virtio"]
     lines, late = [], threading.Event()
     with (out / "console.log").open("w") as log, \
             subprocess.Popen(qemu, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -59,6 +63,7 @@ def run(arch, scenario, kernel, initrd, disk, out, on_line=lambda line: None):
             print(line, file=log, flush=True)
             on_line(line)
         timer.cancel()
+    swap.unlink(missing_ok=True)
     unpack(files, out)
     return lines, not late.is_set()
 

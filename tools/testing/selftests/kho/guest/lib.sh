@@ -11,7 +11,7 @@ say() { log "# $*"; }
 show() { "$@" | while read -r line; do say "  $line"; done; }
 ok() { log "ok [$kho_stage] $*"; }
 not_ok() { log "not ok [$kho_stage] $*"; }
-finish() { log "done"; reboot -f; }
+finish() { log "done"; "${kho_end:-reboot}" -f; }
 
 # check WHAT command...: the command's exit code is the result. Must-fail
 # commands: check WHAT fails command...
@@ -87,6 +87,13 @@ kernel_in_scratch() {
 		done
 		[ $parts -gt 0 ]
 	}
+}
+
+# mem FDT NODE: the ranges that a node lists, each as ADDRESS LENGTH.
+mem() {
+	fdtget -t x "$1" "$2" mem | xargs -n 4 | while read -r a b c d; do
+		echo $((0x$a << 32 | 0x$b)) $((0x$c << 32 | 0x$d))
+	done
 }
 
 # What every kernel that a handover reached must show.
