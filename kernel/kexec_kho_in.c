@@ -509,12 +509,10 @@ static __always_inline struct page *restore_page(phys_addr_t phys)
 	return page;
 }
 
-static noinline struct page *restore_range(phys_addr_t phys,
-					   unsigned long nr_pages)
+/* What restore_range() would return, but nothing is taken */
+static struct page *find_range(phys_addr_t phys, unsigned long nr_pages)
 {
 	struct kho_mem mem = { .addr = phys, .len = PFN_PHYS((u64)nr_pages) };
-	struct part p;
-	u64 at;
 	int err;
 
 	err = nr_pages > kho_in.pages ? -ENOENT : check_range(&mem, check_pages);
@@ -522,12 +520,25 @@ static noinline struct page *restore_range(phys_addr_t phys,
 		complain("restore the pages", &mem, err);
 		return NULL;
 	}
+	return pfn_to_page(PHYS_PFN(phys));
+}
+
+static noinline struct page *restore_range(phys_addr_t phys,
+					   unsigned long nr_pages)
+{
+	struct kho_mem mem = { .addr = phys, .len = PFN_PHYS((u64)nr_pages) };
+	struct page *page = find_range(phys, nr_pages);
+	struct part p;
+	u64 at;
+
+	if (!page)
+		return NULL;
 
 	for_each_part(p, at, &mem) {
 		take_part(&p);
 		adopt_part(&p);
 	}
-	return pfn_to_page(PHYS_PFN(phys));
+	return page;
 }
 
 /**
@@ -547,35 +558,42 @@ struct page *kho_restore_pages(phys_addr_t phys, unsigned long nr_pages)
 }
 EXPORT_SYMBOL_GPL(kho_restore_pages);
 
-static struct kho_vmalloc_page *restore_vmalloc_page(__be64 phys)
+/* As kho_restore_pages() of one page, or only a look at whether that would work */
+static struct page *vmalloc_page(__be64 phys, bool take)
 {
-	struct page *page = kho_restore_pages(be64_to_cpu(phys), 1);
+	if (take)
+		return kho_restore_pages(be64_to_cpu(phys), 1);
 
-	return page ? page_address(page) : NULL;
+	guard(mutex)(&kho_in.lock);
+	return find_range(be64_to_cpu(phys), 1);
 }
 
-/* Fill in @pages; returns how many could be restored */
-static unsigned int restore_vmalloc_pages(__be64 next, struct page **pages,
-					  unsigned int nr)
+/* Fill in @pages; returns how many there are, all of them taken if @take */
+static unsigned int vmalloc_pages(__be64 next, struct page **pages,
+				  unsigned int nr, bool take)
 {
 	struct kho_vmalloc_page *list = NULL;
+	struct page *page;
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
 		unsigned int slot = i % ARRAY_SIZE(list->addr);
 
 		if (!slot) {
-			free_page((unsigned long)list);
-			list = restore_vmalloc_page(next);
+			if (take)
+				free_page((unsigned long)list);
+			page = vmalloc_page(next, take);
+			list = page ? page_address(page) : NULL;
 			if (!list)
 				break;
 			next = list->next;
 		}
-		pages[i] = kho_restore_pages(be64_to_cpu(list->addr[slot]), 1);
+		pages[i] = vmalloc_page(list->addr[slot], take);
 		if (!pages[i])
 			break;
 	}
-	free_page((unsigned long)list);
+	if (take)
+		free_page((unsigned long)list);
 	return i;
 }
 
@@ -586,13 +604,13 @@ static unsigned int restore_vmalloc_pages(__be64 next, struct page **pages,
  * Context: may sleep. Not before core_initcall().
  * Return: the area, with its contents, at an address of this kernel's choice, to
  * be freed with vfree(); NULL if it cannot be restored, or not for lack of
- * memory; what was taken back by then is freed.
+ * memory, which is logged: then nothing is taken, and it may be tried again.
  */
 void *kho_restore_vmalloc(const struct kho_vmalloc *kv)
 {
 	unsigned int nr = be32_to_cpu(kv->pages), got;
 	struct page **pages;
-	void *area = NULL;
+	void *area;
 
 	if (!kho_in.fdt || !nr || nr > kho_in.pages ||
 	    be32_to_cpu(kv->shift) != PAGE_SHIFT) {
@@ -602,16 +620,28 @@ void *kho_restore_vmalloc(const struct kho_vmalloc *kv)
 
 	pages = kvmalloc_array(nr, sizeof(*pages), GFP_KERNEL);
 	if (!pages)
-		return NULL;
+		goto err_memory;
 
-	got = restore_vmalloc_pages(kv->first, pages, nr);
+	/* All that needs memory comes before anything is taken */
+	if (vmalloc_pages(kv->first, pages, nr, false) < nr)
+		goto err_free;
+	area = vmap(pages, nr, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL);
+	if (!area)
+		goto err_memory;
+
+	got = vmalloc_pages(kv->first, pages, nr, true);
 	if (got == nr)
-		area = vmap(pages, nr, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL);
-	if (area)
 		return area;
 
+	/* It lists a page twice, or somebody else has just taken one */
+	vunmap(area);
 	while (got)
 		__free_page(pages[--got]);
+	goto err_free;
+
+err_memory:
+	pr_err("cannot restore a vmalloc area of %u pages: out of memory\n", nr);
+err_free:
 	kvfree(pages);
 	return NULL;
 }

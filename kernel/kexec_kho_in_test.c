@@ -251,6 +251,7 @@ static void reserve_pages(struct fake *f, struct kho_extent *x, int first)
 			continue;
 		__set_bit(first + i, f->present);
 		SetPageReserved(f->page + first + i);
+		pgalloc_tag_sub(f->page + first + i, 1);
 		adjust_managed_page_count(f->page + first + i, -1);
 	}
 }
@@ -659,18 +660,30 @@ static void no_vmalloc_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, managed(test), 0);
 }
 
-/* What was taken before the bad address is free, the rest is as it was */
+/* A bad address: nothing is taken */
 static void broken_vmalloc_test(struct kunit *test)
 {
 	struct fake *f = test->priv;
 	struct kho_vmalloc kv = test_vmalloc(f, 20);
+
+	KUNIT_EXPECT_NULL(test, kho_restore_vmalloc(&kv));
+	KUNIT_EXPECT_EQ(test, managed(test), 0);
+	KUNIT_EXPECT_EQ(test, nr_taken(f), 0);
+	KUNIT_EXPECT_TRUE(test, test_claim(f, 9, 1));
+}
+
+/* What was taken before the same page came again is free, the rest is as it was */
+static void twice_vmalloc_test(struct kunit *test)
+{
+	struct fake *f = test->priv;
+	struct kho_vmalloc kv = test_vmalloc(f, 9);
 	const struct kho_vmalloc_page *list = page_address(f->page);
 
 	KUNIT_EXPECT_NULL(test, kho_restore_vmalloc(&kv));
 	KUNIT_EXPECT_FALSE(test, any_leaked(f, 1, 1));
 	KUNIT_EXPECT_FALSE(test, any_leaked(f, 9, 1));
 	KUNIT_EXPECT_FALSE(test, page_count(f->page) == 1 &&
-			   list->addr[2] == cpu_to_be64(test_phys(f, 20)));
+			   list->addr[2] == cpu_to_be64(test_phys(f, 9)));
 	KUNIT_EXPECT_EQ(test, managed(test), 3);
 	KUNIT_EXPECT_FALSE(test, test_claim(f, 9, 1));
 	KUNIT_EXPECT_TRUE(test, test_claim(f, 5, 1));
@@ -1246,6 +1259,7 @@ static struct kunit_case kho_in_cases[] = {
 	KUNIT_CASE(restore_vmalloc_test),
 	KUNIT_CASE(no_vmalloc_test),
 	KUNIT_CASE(broken_vmalloc_test),
+	KUNIT_CASE(twice_vmalloc_test),
 	KUNIT_CASE(get_mem_test),
 	KUNIT_CASE(early_test),
 	KUNIT_CASE(no_handover_test),
