@@ -409,6 +409,25 @@ int unregister_kho_notifier(struct notifier_block *nb)
 EXPORT_SYMBOL_GPL(unregister_kho_notifier);
 
 /**
+ * kho_abort() - abort the handover that is active, if one is
+ *
+ * For a driver that must unpreserve memory. It has its notifier refuse before,
+ * or another handover could be activated at once; after, it unregisters.
+ *
+ * Context: may sleep; not a notifier.
+ * Return: 0, or -EBUSY if it is too late, because kexec is under way.
+ */
+int kho_abort(void)
+{
+	guard(mutex)(&kho_out.lock);
+	if (kho_out.jumping)
+		return -EBUSY;
+	deactivate();
+	return 0;
+}
+EXPORT_SYMBOL_GPL(kho_abort);
+
+/**
  * kho_image_init() - decide whether a new image can carry a handover
  * @image: an image of kexec_file_load(2) that is not for a crash
  *
@@ -468,7 +487,8 @@ int kho_before_kexec(struct kimage *image)
 	} else if (!kho_mem_empty()) {
 		pr_warn("the image cannot carry a handover: preserved memory is lost\n");
 	}
-	if (!image->kho && !err)
+	/* But an image that jumps back here leaves this kernel as it is */
+	if (!image->kho && !image->preserve_context && !err)
 		kho_in_forget();
 
 	kho_out.jumping = image->kho && !err;
@@ -478,8 +498,16 @@ int kho_before_kexec(struct kimage *image)
 static ssize_t active_show(struct kobject *kobj, struct kobj_attribute *attr,
 			   char *buf)
 {
-	guard(mutex)(&kho_out.lock);
-	return sysfs_emit(buf, "%d\n", kho_out.active);
+	bool active;
+	int err;
+
+	/* An activation takes as long as drivers take: whoever waits may give up */
+	err = mutex_lock_interruptible(&kho_out.lock);
+	if (err)
+		return err;
+	active = kho_out.active;
+	mutex_unlock(&kho_out.lock);
+	return sysfs_emit(buf, "%d\n", active);
 }
 
 static ssize_t active_store(struct kobject *kobj, struct kobj_attribute *attr,
@@ -492,13 +520,16 @@ static ssize_t active_store(struct kobject *kobj, struct kobj_attribute *attr,
 	if (err)
 		return err;
 
-	guard(mutex)(&kho_out.lock);
+	err = mutex_lock_interruptible(&kho_out.lock);
+	if (err)
+		return err;
 	if (kho_out.jumping)
-		return -EBUSY;
-	if (on)
+		err = -EBUSY;
+	else if (on)
 		err = activate();
 	else
 		deactivate();
+	mutex_unlock(&kho_out.lock);
 	return err ?: count;
 }
 
@@ -513,10 +544,12 @@ static ssize_t fdt_max_show(struct kobject *kobj, struct kobj_attribute *attr,
 
 static int new_window(size_t size)
 {
-	void *fdt = kho_alloc_boot(GFP_KERNEL, get_order(size));
+	void *fdt = kho_alloc_boot(GFP_KERNEL | __GFP_NOWARN, get_order(size));
 
-	if (!fdt)
+	if (!fdt) {
+		pr_err("no %zu bytes of contiguous memory for the FDT\n", size);
 		return -ENOMEM;
+	}
 
 	if (kho_out.fdt)
 		free_pages((unsigned long)kho_out.fdt,

@@ -9,6 +9,7 @@
 #include <linux/crash_reserve.h>
 #include <linux/memblock.h>
 #include <linux/ctype.h>
+#include <linux/pgalloc_tag.h>
 #include <linux/vmalloc.h>
 
 #include "../mm/internal.h"
@@ -771,6 +772,43 @@ static void register_test(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, calls(t), "cba");
 }
 
+/* A driver can let go of what it preserves, whatever the operator does */
+static void abort_test(struct kunit *test)
+{
+	struct out_test *t = test->priv;
+
+	KUNIT_EXPECT_EQ(test, kho_abort(), 0);
+	KUNIT_EXPECT_STREQ(test, calls(t), "");
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	calls(t);
+
+	t->probe[0].dump = dump_refuse;
+	KUNIT_EXPECT_EQ(test, kho_abort(), 0);
+	KUNIT_EXPECT_STREQ(test, calls(t), "CAB");
+	KUNIT_EXPECT_EQ(test, turn_on(), -EPERM);
+	expect_thawed(test);
+	expect_nothing(test);
+}
+
+/* A kernel that is left for a while keeps what was handed over to it */
+static void jump_back_test(struct kunit *test)
+{
+	struct kimage *image = kunit_kzalloc(test, sizeof(*image), GFP_KERNEL);
+	const void *real = kho_in.fdt;
+	u32 fdt[7] = { };
+
+	KUNIT_ASSERT_NOT_NULL(test, image);
+	fdt_set_magic(fdt, FDT_MAGIC);
+	kho_in.fdt = fdt;
+	image->preserve_context = 1;
+	KUNIT_EXPECT_EQ(test, kho_before_kexec(image), 0);
+	KUNIT_EXPECT_EQ(test, fdt_magic(fdt), FDT_MAGIC);
+	image->preserve_context = 0;
+	KUNIT_EXPECT_EQ(test, kho_before_kexec(image), 0);
+	KUNIT_EXPECT_EQ(test, fdt_magic(fdt), 0);
+	kho_in.fdt = real;
+}
+
 /* What kexec asks before it shuts anything down */
 static void kexec_test(struct kunit *test)
 {
@@ -811,6 +849,7 @@ static void kexec_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kho_before_kexec(image), 0);
 
 	/* Too late for anybody to change it */
+	KUNIT_EXPECT_EQ(test, kho_abort(), -EBUSY);
 	KUNIT_EXPECT_EQ(test, active_store(NULL, &active_attr, "0", 1), -EBUSY);
 	KUNIT_EXPECT_TRUE(test, kho_out.active);
 }
@@ -916,6 +955,21 @@ static void list_keeps_test(struct kunit *test)
 	expect_nothing(test);
 }
 
+/* Pages of split_page() become one; it had given each an allocation tag of its own */
+static struct folio *make_folio(struct page *page, unsigned int order)
+{
+	unsigned int i;
+
+	for (i = 0; i < 1U << order; i++) {
+		pgalloc_tag_sub(page + i, 1);
+		set_page_count(page + i, !i);
+	}
+	clear_page_tag_ref(page);
+	if (order)
+		prep_compound_page(page, order);
+	return page_folio(page);
+}
+
 /* A folio between pages, each next to the other, stays a folio */
 static void neighbours_test(struct kunit *test)
 {
@@ -926,8 +980,7 @@ static void neighbours_test(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, page);
 	split_page(page, 3);
-	set_page_count(page + 3, 0);
-	prep_compound_page(page + 2, 1);
+	make_folio(page + 2, 1);
 	left = (struct kho_mem){ page_to_phys(page), 2 * PAGE_SIZE };
 	mid = (struct kho_mem){ page_to_phys(page + 2), 2 * PAGE_SIZE };
 	right = (struct kho_mem){ page_to_phys(page + 4), 4 * PAGE_SIZE };
@@ -1078,17 +1131,6 @@ static struct page *chunk_pages(struct kunit *test)
 	if (n.extents || n.bitmaps)
 		kunit_skip(test, "others preserve memory there");
 	return t->chunk;
-}
-
-static struct folio *make_folio(struct page *page, unsigned int order)
-{
-	unsigned int i;
-
-	for (i = 1; i < 1U << order; i++)
-		set_page_count(page + i, 0);
-	if (order)
-		prep_compound_page(page, order);
-	return page_folio(page);
 }
 
 /**
@@ -1498,6 +1540,8 @@ static struct kunit_case kho_out_cases[] = {
 	KUNIT_CASE(fdt_max_test),
 	KUNIT_CASE(frozen_test),
 	KUNIT_CASE(register_test),
+	KUNIT_CASE(abort_test),
+	KUNIT_CASE(jump_back_test),
 	KUNIT_CASE(kexec_test),
 	KUNIT_CASE(active_test),
 	KUNIT_CASE(merge_test),

@@ -84,6 +84,8 @@ static struct kho_vmalloc dir_kv;
 static bool dir_preserved;
 static void *area;
 static struct kho_vmalloc area_kv;
+/* Nothing can be frozen any more, and all can be released */
+static bool leaving;
 
 /* No two words of any two items of any two seeds are likely to be equal */
 static u64 pattern(u32 set, u32 index)
@@ -695,6 +697,8 @@ static int test_kho_notify(struct notifier_block *nb, unsigned long event,
 		return NOTIFY_DONE;
 	if (fail)
 		return notifier_from_errno(-EPERM);
+	if (READ_ONCE(leaving))
+		return notifier_from_errno(-ESHUTDOWN);
 	return kho_notify_result(write_node(fdt));
 }
 
@@ -793,10 +797,11 @@ static int __init test_kho_init(void)
 
 static void __exit test_kho_exit(void)
 {
-	/* Aborts a handover that is active, and lets go of what is preserved */
+	WRITE_ONCE(leaving, true);
+	kho_abort();
+	release_all();
 	if (dir)
 		unregister_kho_notifier(&test_kho_nb);
-	release_all();
 }
 
 module_init(test_kho_init);

@@ -60,6 +60,7 @@ struct kho_vmalloc {
 bool kho_is_enabled(void);
 int register_kho_notifier(struct notifier_block *nb);
 int unregister_kho_notifier(struct notifier_block *nb);
+int kho_abort(void);
 int kho_notify_result(int fdt_err);
 int kho_fdt_property_mem(void *fdt, const struct kho_mem *mem, unsigned int nr);
 int kho_preserve_folio(struct folio *folio);
@@ -94,6 +95,11 @@ static inline int register_kho_notifier(struct notifier_block *nb)
 }
 
 static inline int unregister_kho_notifier(struct notifier_block *nb)
+{
+	return 0;
+}
+
+static inline int kho_abort(void)
 {
 	return 0;
 }
