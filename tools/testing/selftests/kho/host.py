@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
 """Owns the tests that need no guest: memblock's own, to which the series adds
-some, run as a program on this machine."""
+some, run as a program on this machine, and that of what consoles are searched for."""
 
 import os
 import re
 import shutil
 
+import splats
 from common import Failure, run, say, step
 
 # What the Makefile of tools/testing/memblock reaches for above its directory.
 AROUND = ("include", "mm", "tools/arch", "tools/include", "tools/lib", "tools/testing/selftests")
 # A variant that ends early must not pass: the last suite, and the series' own.
 SUITES = ("memblock_reserve_sorted", "memblock_alloc_exact_nid_raw")
-NAMES = ["memblock", "memblock-numa"]
+NAMES = ["memblock", "memblock-numa", "splats"]
 
 
 def build(name, linux, out):
@@ -34,10 +35,9 @@ def check(out, option):
         raise Failure(f"{', '.join(missing)} did not run; full log: {out / 'console.log'}")
 
 
-def test(name, linux, results):
+def memblock(name, linux, out):
     """[(result, name)] of memblock's tests, with and without movable_node."""
-    found, out = [], results / "host" / name
-    step(f"host {name} ...")
+    found = []
     try:
         build(name, linux, out)
         for option in [], ["-m"]:
@@ -46,6 +46,13 @@ def test(name, linux, results):
     except Failure as e:
         say(f"host {name}: {e}")
         found.append(("failed", "memblock's tests"))
+    return found
+
+
+def test(name, linux, results):
+    """[(result, name)] of one of NAMES."""
+    step(f"host {name} ...")
+    found = splats.check(linux) if name == "splats" else memblock(name, linux, results / "host" / name)
     step(f"host {name}: {sum(r == 'ok' for r, _ in found)} passed, "
          f"{sum(r == 'failed' for r, _ in found)} failed")
     return found

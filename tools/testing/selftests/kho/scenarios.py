@@ -134,7 +134,9 @@ SCENARIOS = [
              cmdline="kho=on kunit.enable=1 kunit.filter_glob=kho*"),
     Scenario("demo", cmdline=f"kho=on {TRACE} {RAMOOPS}", check=demo),
     Scenario("chain", stages=3, check=dtc_round_trip),
-    Scenario("chain-up", script="chain", smp="1", stages=3, check=dtc_round_trip),
+    # A debug kernel takes five times as long to boot, and chain has shown it what it does.
+    Scenario("chain-up", script="chain", cmdline="kho=on kho_second=main", smp="1", stages=3,
+             check=dtc_round_trip),
     # A socket for each CPU: they must not share a cache across nodes.
     Scenario("numa", smp="2,sockets=2", qemu=numa(385, 0, 201, 438), stages=5,
              timeout=240),
@@ -184,4 +186,12 @@ SCENARIOS = [
              cmdline="kho=on mem=512M",
              qemu=(*numa(1024, 0), "-object", "memory-backend-ram,id=dimm,size=128M",
                    "-device", "pc-dimm,memdev=dimm,node=1")),
+    # arm64's debug flavour has nothing of this.
+    Scenario("chain-debug", arches=X86_64, script="chain", flavour="debug", stages=3, timeout=300,
+             cmdline="kho=on kho_first=debug kho_second=debug page_owner=on page_poison=1 "
+             "kho_last=kmemleak=on kho_leaks=1", check=dtc_round_trip),
+    # Who fails to allocate may tell how that came.
+    Scenario("faults", arches=X86_64, flavour="debug", timeout=400,
+             cmdline="kho=on kmemleak=on", expected="Call Trace"),
+    Scenario("races", arches=X86_64, flavour="debug", timeout=240),
 ]

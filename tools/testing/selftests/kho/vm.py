@@ -9,9 +9,8 @@ import subprocess
 import threading
 
 from common import ARCHES, native
+from splats import SPLAT
 
-# Any of these on a console fails a scenario that did not announce it.
-SPLAT = re.compile(r"WARNING:|BUG:|Oops|Call Trace|KASAN|general protection|Kernel panic")
 OUTCOME = {"ok": "ok", "not ok": "failed"}
 # Not in the middle of a line: a guest may show lines of its own log again.
 RESULT = re.compile(r"(?:\[[ .\d]+\] )?kho-test: (ok|not ok) (.*)")

@@ -119,5 +119,12 @@ check_healthy() {
 	rm /tmp/fill
 }
 
+# What kmemleak=on finds: objects that are five seconds old, and stay unreferenced.
+no_leaks() {
+	sleep 6
+	echo scan >/sys/kernel/debug/kmemleak && echo scan >/sys/kernel/debug/kmemleak || return
+	[ -z "$(tee /tmp/leaks </sys/kernel/debug/kmemleak)" ] || { cat /tmp/leaks; false; }
+}
+
 # For the prompt of `make shell`: kexec into FLAVOUR (this one, if not given).
 rekexec() { kexec_load "${1:-$flavour}" "$2" && kexec -e; }

@@ -24,8 +24,9 @@ if [ "$kho_stage" != 0 ]; then
 fi
 case $kho_stage in
 0)	activate; kexec_to "$kho_second" "kho_expect=$kho_second kho_text=$text $kho_next" ;;
-1)	activate; kexec_to "$kho_first" "kho_expect=$kho_first kho_text=$kho_text,$text" ;;
-2)	# Two in a row may coincide by chance; three in a row do not.
+1)	activate; kexec_to "$kho_first" "kho_expect=$kho_first kho_text=$kho_text,$text $kho_last" ;;
+2)	[ -z "$kho_leaks" ] || check "nothing is leaked" no_leaks
+	# Two in a row may coincide by chance; three in a row do not.
 	check "the kernels lay at different addresses" \
 		[ "$kho_text,$text" != "$text,$text,$text" ] ;;
 esac

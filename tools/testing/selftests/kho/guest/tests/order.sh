@@ -20,5 +20,5 @@ case $kho_stage in
 1)	activate
 	kexec_to main kho_expect=main ;;
 2)	say "not activated: kexec -e does it"
-	kexec_to debug kho_expect=debug ;;
+	kexec_to main kho_expect=main ;;
 esac
