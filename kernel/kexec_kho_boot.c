@@ -295,6 +295,10 @@ static int __init read_entry(const struct kho_entry *e, u64 end, u32 *crc,
 	x->mem.len = be64_to_cpu(e->len);
 	x->shift = be32_to_cpu(e->shift);
 	kho_in.extents++;
+	/* So chunks, and thus bits to read, are no more than RAM is large */
+	if (x->mem.addr >= memblock_end_of_DRAM())
+		return why_not(why, "preserved range %#llx+%#llx is not RAM here",
+			       x->mem.addr, x->mem.len);
 	return e->type == cpu_to_be32(KHO_ENTRY_BITMAP) ?
 		find_bits(e, x, crc, why) : 0;
 }
@@ -468,10 +472,19 @@ static int __init add_listing(const struct kho_ranges *ranges,
 		if (!PAGE_ALIGNED(l->mem.addr | l->mem.len))
 			return why_not(why, "mem range %#llx+%#llx does not fit pages of %lu bytes",
 				       l->mem.addr, l->mem.len, PAGE_SIZE);
+	}
+	return 0;
+}
+
+/* Not before they do not overlap: each may be as large as the table */
+static int __init check_preserved(struct kho_why *why)
+{
+	const struct kho_listing *l = kho_in.listing;
+
+	for (; l < kho_in.listing + kho_in.listings; l++)
 		if (!is_preserved(&l->mem))
 			return why_not(why, "mem range %#llx+%#llx is not in the memory table",
 				       l->mem.addr, l->mem.len);
-	}
 	return 0;
 }
 
@@ -495,7 +508,7 @@ static int __init read_listings(const void *fdt, struct kho_why *why)
 	sort(kho_in.listing, kho_in.listings, sizeof(*l), cmp_mem, NULL);
 	for (l = kho_in.listing, i = 1; !err && i < kho_in.listings; i++, l++)
 		err = check_overlap("mem ranges", &l[0].mem, &l[1].mem, why);
-	return err;
+	return err ?: check_preserved(why);
 }
 
 /**

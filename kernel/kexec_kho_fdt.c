@@ -264,6 +264,20 @@ static int check_header(const void *fdt, size_t window, struct kho_why *why)
 	return 0;
 }
 
+/**
+ * struct shape - where in the structure of a blob a check is
+ * @depth:   nodes that are open
+ * @nodes:   nodes right below the root so far
+ * @last:    the tag before, other than FDT_NOP
+ * @has_mem: the node has a mem property
+ */
+struct shape {
+	int depth;
+	int nodes;
+	u32 last;
+	bool has_mem;
+};
+
 static int check_mem(const void *cells, int len, struct kho_why *why)
 {
 	struct kho_ranges ranges;
@@ -285,19 +299,39 @@ static int check_mem(const void *cells, int len, struct kho_why *why)
 	return 0;
 }
 
-static int check_prop(const void *fdt, int offset, int depth,
+/* libfdt looks for the end of a name, as often as there are properties */
+static bool has_short_name(const void *fdt, const struct fdt_property *prop)
+{
+	u32 at = fdt32_ld(&prop->nameoff), size = fdt_size_dt_strings(fdt);
+	u32 max = KHO_MAX_NAME + 1;
+
+	if (at >= size)
+		return false;
+	max = min(max, size - at);
+	return strnlen(fdt + fdt_off_dt_strings(fdt) + at, max) < max;
+}
+
+static int check_prop(const void *fdt, int offset, struct shape *shape,
 		      struct kho_why *why)
 {
-	const char *name;
-	const void *data;
+	const struct fdt_property *prop;
 	int len;
 
-	data = fdt_getprop_by_offset(fdt, offset, &name, &len);
-	if (!data || !name)
+	prop = fdt_get_property_by_offset(fdt, offset, &len);
+	if (!prop || !has_short_name(fdt, prop))
 		return kho_bad(why, "bad property at offset %d", offset);
-	if (depth > 1 && !strcmp(name, KHO_PROP_MEM))
-		return check_mem(data, len, why);
-	return 0;
+	/* Nobody who asks libfdt would find it */
+	if (shape->last == FDT_END_NODE)
+		return kho_bad(why, "a property behind a node at offset %d",
+			       offset);
+	if (shape->depth == 1 ||
+	    strcmp(fdt_string(fdt, fdt32_ld(&prop->nameoff)), KHO_PROP_MEM))
+		return 0;
+
+	if (shape->has_mem)
+		return kho_bad(why, "two mem properties in a node");
+	shape->has_mem = true;
+	return check_mem(prop->data, len, why);
 }
 
 static int check_name(const void *fdt, int offset, int depth,
@@ -320,10 +354,22 @@ static int check_name(const void *fdt, int offset, int depth,
 	return 0;
 }
 
+static int begin_node(const void *fdt, int offset, struct shape *shape,
+		      struct kho_why *why)
+{
+	shape->has_mem = false;
+	if (++shape->depth > KHO_MAX_DEPTH)
+		return kho_bad(why, "nodes are nested too deeply");
+	if (shape->depth == 2 && ++shape->nodes > KHO_MAX_NODES)
+		return kho_bad(why, "more than %d nodes", KHO_MAX_NODES);
+	return check_name(fdt, offset, shape->depth, why);
+}
+
 /* One pass over all tags: what libfdt's other functions take for granted */
 static int check_structure(const void *fdt, struct kho_why *why)
 {
-	int offset = 0, next, depth = 0, nodes = 0, err = 0;
+	struct shape shape = { };
+	int offset = 0, next, err = 0;
 	u32 tag;
 
 	for (;; offset = next) {
@@ -332,31 +378,27 @@ static int check_structure(const void *fdt, struct kho_why *why)
 			return kho_bad(why, "bad FDT structure at offset %d (%s)",
 				       offset, fdt_strerror(next));
 
-		if (!depth && (tag != FDT_BEGIN_NODE || offset))
+		if (!shape.depth && (tag != FDT_BEGIN_NODE || offset))
 			break;
 
 		switch (tag) {
 		case FDT_BEGIN_NODE:
-			if (++depth > KHO_MAX_DEPTH)
-				return kho_bad(why, "nodes are nested too deeply");
-			if (depth == 2 && ++nodes > KHO_MAX_NODES)
-				return kho_bad(why, "more than %d nodes",
-					       KHO_MAX_NODES);
-			err = check_name(fdt, offset, depth, why);
+			err = begin_node(fdt, offset, &shape, why);
 			break;
 		case FDT_END_NODE:
-			depth--;
+			shape.depth--;
 			break;
 		case FDT_PROP:
-			err = check_prop(fdt, offset, depth, why);
+			err = check_prop(fdt, offset, &shape, why);
 			break;
 		case FDT_NOP:
-			break;
+			continue;
 		default:
 			return kho_bad(why, "the FDT ends inside of a node");
 		}
 		if (err)
 			return err;
+		shape.last = tag;
 	}
 
 	if (!offset || tag != FDT_END)
@@ -367,18 +409,16 @@ static int check_structure(const void *fdt, struct kho_why *why)
 /* Lookups by name, here and in sysfs, have to find one node */
 static int check_unique(const void *fdt, struct kho_why *why)
 {
-	int node, other;
+	int seen[KHO_MAX_NODES], nr = 0, node, i;
 
 	fdt_for_each_subnode(node, fdt, 0) {
 		const char *name = fdt_get_name(fdt, node, NULL);
 
-		fdt_for_each_subnode(other, fdt, 0) {
-			if (other == node)
-				break;
-			if (!strcmp(fdt_get_name(fdt, other, NULL), name))
+		for (i = 0; i < nr; i++)
+			if (!strcmp(fdt_get_name(fdt, seen[i], NULL), name))
 				return kho_bad(why, "two nodes are named %s",
 					       name);
-		}
+		seen[nr++] = node;
 	}
 	return 0;
 }

@@ -206,6 +206,27 @@ static int unit_body(void *fdt, const struct blob *b)
 	       node_body(fdt, b);
 }
 
+static int prop_body(void *fdt, const struct blob *b)
+{
+	char name[KHO_MAX_NAME + 2] = { };
+
+	memset(name, 'p', b->nr);
+	return fdt_property_u32(fdt, name, 0);
+}
+
+static int late_prop_body(void *fdt, const struct blob *b)
+{
+	return node_body(fdt, b) ?: fdt_property_u32(fdt, "late", 0);
+}
+
+static int two_mem_body(void *fdt, const struct blob *b)
+{
+	return fdt_begin_node(fdt, "node") ?:
+	       put_mem(fdt, b, KHO_PROP_MEM, GOOD_ADDR, GOOD_LEN) ?:
+	       put_mem(fdt, b, KHO_PROP_MEM, GOOD_ADDR, GOOD_LEN) ?:
+	       fdt_end_node(fdt);
+}
+
 static int newline_body(void *fdt, const struct blob *b)
 {
 	return fdt_begin_node(fdt, "a\n") ?: fdt_end_node(fdt);
@@ -272,6 +293,15 @@ static void bad_prop_len(void *fdt)
 	first_prop(fdt)->len = cpu_to_fdt32(0x7fffffff);
 }
 
+static void unended_prop_name(void *fdt)
+{
+	char *strings = fdt + fdt_off_dt_strings(fdt);
+	int size = fdt_size_dt_strings(fdt);
+
+	strings[size - 1] = 's';
+	first_prop(fdt)->nameoff = cpu_to_fdt32(size - 1);
+}
+
 static void bad_tag(void *fdt)
 {
 	first_prop(fdt)->tag = cpu_to_fdt32(0x55);
@@ -297,6 +327,12 @@ static const struct blob blobs[] = {
 	  .len = sizeof("linux,kho-v2\0" KHO_COMPATIBLE) },
 	{ .desc = "foreign format", .why = "its format is \"kho-v1\"",
 	  .prop = "compatible", .data = "kho-v1", .len = sizeof("kho-v1") },
+	{ .desc = "foreign format 2", .why = "its format is \"kho-v2\"",
+	  .prop = "compatible", .data = "kho-v2", .len = sizeof("kho-v2") },
+	{ .desc = "foreign format 3", .why = "its format is \"kho-v3\"",
+	  .prop = "compatible", .data = "kho-v3", .len = sizeof("kho-v3") },
+	{ .desc = "foreign format 4", .why = "its format is \"kho-v4\"",
+	  .prop = "compatible", .data = "kho-v4", .len = sizeof("kho-v4") },
 	{ .desc = "longer format", .why = "its format is \"linux,kho-v10\"",
 	  .prop = "compatible", .data = "linux,kho-v10",
 	  .len = sizeof("linux,kho-v10") },
@@ -362,6 +398,14 @@ static const struct blob blobs[] = {
 	  .data = "6.12\n", .len = sizeof("6.12\n") },
 	{ .desc = "node name with a newline", .why = "wrong node name",
 	  .body = newline_body },
+	{ .desc = "longest property name", .body = prop_body,
+	  .nr = KHO_MAX_NAME },
+	{ .desc = "too long property name", .why = "bad property",
+	  .body = prop_body, .nr = KHO_MAX_NAME + 1 },
+	{ .desc = "property behind a node", .why = "a property behind a node",
+	  .body = late_prop_body },
+	{ .desc = "two mem properties", .why = "two mem properties",
+	  .body = two_mem_body },
 	{ .desc = "root with a name", .why = "wrong node name", .root = "r" },
 	{ .desc = "node left open", .why = "ends inside of a node",
 	  .body = open_body },
@@ -378,6 +422,8 @@ static const struct blob blobs[] = {
 	{ .desc = "more than its window", .why = "its window", .cut = 1 },
 	{ .desc = "bad property name", .why = "bad property",
 	  .spoil = bad_prop_name },
+	{ .desc = "property name without an end", .why = "bad property",
+	  .spoil = unended_prop_name },
 	{ .desc = "bad property length", .why = "bad FDT structure",
 	  .spoil = bad_prop_len },
 	{ .desc = "bad tag", .why = "bad FDT structure", .spoil = bad_tag },
