@@ -1,0 +1,552 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Fuzzes kernel/kexec_kho_boot.c: a machine boots with whatever an input says
+ * is in its memory, up to where the page allocator takes over. Then memblock is
+ * as it was, or everything preserved, and nothing that is not, is kept.
+ */
+#include <stdlib.h>
+
+/* But not for mm/memblock.c, which then wants more of zones than there is */
+#define CONFIG_DEFERRED_STRUCT_PAGE_INIT 1
+#include "kernel/kexec_kho_boot.c"
+
+#include "image.h"
+
+/* What is known of each frame */
+#define IN_RAM	0x01
+#define USED	0x02	/* before the memory table is looked at */
+#define SCRATCH	0x04
+#define KEPT	0x08	/* preserved, as the test reads it */
+#define LISTED	0x10
+#define NOW	0x20	/* reserved in the end */
+#define LATE	0x40	/* reserved after that */
+#define FREED	0x80
+
+static u8 frame[FRAMES];
+/* Of what is preserved by bits: belongs to the same folio as the frame before */
+static bool joined[FRAMES];
+static struct memblock_region regions[128];
+static unsigned long nr_regions;
+
+struct kho_in kho_in;
+
+struct kho_extent *kho_search_extent(u64 addr)
+{
+	unsigned long i = kho_in.extents;
+
+	while (i && kho_in.extent[i - 1].mem.addr > addr)
+		i--;
+	return i ? &kho_in.extent[i - 1] : NULL;
+}
+
+bool is_kho_boot(void)
+{
+	return kho_in.fdt;
+}
+
+/* Frames that are in part in a range are in it */
+static void fast mark(u64 addr, u64 len, u8 what)
+{
+	u64 from = max(addr, RAM_BASE), to = min(addr + len, RAM_END), i;
+
+	if (addr + len < addr)
+		to = RAM_END;
+	if (from >= to)
+		return;
+	from = (from - RAM_BASE) >> FRAME_SHIFT;
+	to = (to - RAM_BASE + (1 << FRAME_SHIFT) - 1) >> FRAME_SHIFT;
+	for (i = from; i < to; i++)
+		frame[i] |= what;
+}
+
+static bool fast all_are(u64 addr, u64 len, u8 mask, u8 what)
+{
+	u64 i;
+
+	if (!machine_has(addr, len))
+		return false;
+	for (i = (addr - RAM_BASE) >> FRAME_SHIFT;
+	     i <= (addr + len - 1 - RAM_BASE) >> FRAME_SHIFT; i++)
+		if ((frame[i] & mask) != what)
+			return false;
+	return true;
+}
+
+/* Whether all frames that are the one are the other, too */
+static bool fast are_alike(u8 one, u8 other)
+{
+	unsigned long i, nr = 0;
+
+	for (i = 0; i < FRAMES; i++)
+		nr += !(frame[i] & one) != !(frame[i] & other);
+	return !nr;
+}
+
+/* What kernel/kexec_kho_boot.c asks of the page allocator */
+
+static void free_frames(unsigned long pfn, unsigned long pages)
+{
+	u64 addr = PFN_PHYS(pfn), len = PFN_PHYS(pages);
+
+	must(all_are(addr, len, IN_RAM | NOW | KEPT | LATE | FREED, IN_RAM | NOW));
+	mark(addr, len, FREED);
+}
+
+void memblock_free_pages(struct page *page, unsigned long pfn, unsigned int order)
+{
+	must(page == pfn_to_page(pfn));
+	free_frames(pfn, 1UL << order);
+}
+
+void memblock_free_bits(unsigned long pfn, unsigned long bits)
+{
+	must(pfn % BITS_PER_LONG == 0 && bits);
+	for (; bits; bits &= bits - 1)
+		free_frames(pfn + __ffs(bits), 1);
+}
+
+void memmap_init_reserved(unsigned long start_pfn, unsigned long end_pfn)
+{
+	must(start_pfn < end_pfn);
+	must((start_pfn | end_pfn) % (1UL << MAX_PAGE_ORDER) == 0);
+	must(all_are(PFN_PHYS(start_pfn), PFN_PHYS(end_pfn - start_pfn),
+		     IN_RAM | NOW, IN_RAM | NOW));
+}
+
+/* memblock, before and after */
+
+static void note_memory(void)
+{
+	struct memblock_region *r;
+
+	must(memblock.memory.cnt <= ARRAY_SIZE(regions));
+	nr_regions = memblock.memory.cnt;
+	memcpy(regions, memblock.memory.regions, nr_regions * sizeof(*r));
+	memset(frame, 0, sizeof(frame));
+	for_each_mem_region(r)
+		if (!memblock_is_nomap(r))
+			mark(r->base, r->size, IN_RAM);
+}
+
+static void note_reserved(u8 what)
+{
+	struct memblock_region *r;
+
+	for_each_reserved_mem_region(r)
+		mark(r->base, r->size, what);
+}
+
+/* Its own arrays are memblock's business */
+static void forget_array(const struct memblock_type *type)
+{
+	u64 addr = (unsigned long)type->regions;
+
+	if (machine_has(addr, 1))
+		memblock_phys_free(addr, PAGE_ALIGN(type->max * sizeof(*type->regions)));
+}
+
+static void check_same_memory(void)
+{
+	unsigned long i;
+
+	must(memblock.memory.cnt == nr_regions);
+	for (i = 0; i < nr_regions; i++) {
+		const struct memblock_region *r = &memblock.memory.regions[i];
+
+		must(r->base == regions[i].base && r->size == regions[i].size &&
+		     r->flags == regions[i].flags);
+	}
+}
+
+/* The scratch of a boot without a handover */
+static void check_new_scratch(void)
+{
+	struct kho_mem s = kho_scratch[0];
+
+	must(kho_scratch_nr <= 1);
+	if (!kho_scratch_nr)
+		return;
+	must(all_are(s.addr, s.len, IN_RAM | USED, IN_RAM));
+	must(memblock_is_region_reserved(s.addr, s.len));
+	memblock_phys_free(s.addr, s.len);
+	memblock_clear_kho_scratch(s.addr, s.len);
+}
+
+static void check_status(void)
+{
+	const char *p = kho_in.status;
+
+	must(!strncmp(p, "refused: ", 9) && p[9]);
+	must(strnlen(p, sizeof(kho_in.status)) < sizeof(kho_in.status));
+	for (; *p; p++)
+		must(*p >= ' ' && *p <= '~');
+}
+
+static void check_refused(u64 reserved)
+{
+	if (kho_in.status[0])
+		check_status();
+	must(!kho_in.fdt && !kho_in.extent && !kho_in.listing && !kho_in.extents &&
+	     !kho_in.listings && !has_gaps && !offer.runs && !offer.made);
+	must(!memblock_is_kho_scratch_only());
+	check_new_scratch();
+	forget_array(&memblock.memory);
+	forget_array(&memblock.reserved);
+	check_same_memory();
+	note_reserved(NOW);
+	must(are_alike(USED, NOW));
+	must(memblock.reserved.total_size == reserved);
+}
+
+/* All that is preserved is memory that nobody else had */
+static void keep(u64 addr, u64 len)
+{
+	must(all_are(addr, len, IN_RAM | USED | SCRATCH | KEPT | NOW, IN_RAM | NOW));
+	mark(addr, len, KEPT);
+}
+
+static void note_joined(u64 addr, u64 len, bool first)
+{
+	bool *j = joined + ((addr - RAM_BASE) >> FRAME_SHIFT);
+
+	memset(j, true, len >> FRAME_SHIFT);
+	*j = first;
+}
+
+static u64 keep_chunk(u64 addr, unsigned int shift, u64 bits_at)
+{
+	const u8 *bits = phys_to_virt(bits_at), *tails = bits + (1UL << shift) / 2;
+	unsigned long i, pages = KHO_CHUNK_PAGES(shift);
+	u64 sum = 0;
+
+	for (i = 0; i < pages; i++) {
+		if (!bits[i / 8]) {
+			i |= 7;
+			continue;
+		}
+		if (!(bits[i / 8] >> i % 8 & 1))
+			continue;
+		keep(addr + ((u64)i << shift), 1ULL << shift);
+		note_joined(addr + ((u64)i << shift), 1ULL << shift,
+			    tails[i / 8] >> i % 8 & 1);
+		sum += 1ULL << shift;
+	}
+	return sum;
+}
+
+/* Returns the bytes that are preserved */
+static u64 keep_table(const struct kho_root *root)
+{
+	u64 sum = 0, end = 0;
+	unsigned int i;
+
+	for (i = 0; i < root->table.nr; i++) {
+		struct kho_mem part = kho_range(&root->table, i);
+		const struct kho_entry *e = phys_to_virt(part.addr);
+
+		for (; part.len; part.len -= sizeof(*e), e++) {
+			u64 addr = be64_to_cpu(e->addr), len = be64_to_cpu(e->len);
+
+			must(addr >= end);
+			end = addr + len;
+			if (e->type == cpu_to_be32(KHO_ENTRY_BITMAP)) {
+				sum += keep_chunk(addr, be32_to_cpu(e->shift),
+						  be64_to_cpu(e->bitmap));
+				continue;
+			}
+			keep(addr, len);
+			sum += len;
+		}
+	}
+	return sum;
+}
+
+static struct kho_mem metas[256];
+static unsigned int nr_metas;
+
+/* Neither in what is preserved, nor in anything that describes it */
+static void check_apart(u64 addr, u64 len)
+{
+	unsigned int i;
+
+	must(all_are(addr, len, IN_RAM | NOW | USED | SCRATCH | KEPT, IN_RAM | NOW));
+	for (i = 0; i < nr_metas; i++)
+		must(addr + len <= metas[i].addr ||
+		     metas[i].addr + metas[i].len <= addr);
+	if (nr_metas < ARRAY_SIZE(metas))
+		metas[nr_metas++] = (struct kho_mem){ addr, len };
+}
+
+static void check_meta(const struct kho_root *root)
+{
+	unsigned int i;
+
+	nr_metas = 0;
+	check_apart(offer.phys, offer.window);
+	for (i = 0; i < root->table.nr; i++) {
+		struct kho_mem part = kho_range(&root->table, i);
+		const struct kho_entry *e = phys_to_virt(part.addr);
+
+		check_apart(part.addr, part.len);
+		for (; part.len; part.len -= sizeof(*e), e++)
+			if (e->type == cpu_to_be32(KHO_ENTRY_BITMAP))
+				check_apart(be64_to_cpu(e->bitmap),
+					    1ULL << be32_to_cpu(e->shift));
+	}
+	must(image_table_crc(kho_in.fdt) == root->table_crc);
+}
+
+static void check_listings(const void *fdt)
+{
+	unsigned long nr = 0, i;
+	int node, len, at;
+	const void *cells;
+
+	for (node = fdt_next_node(fdt, 0, NULL); node >= 0;
+	     node = fdt_next_node(fdt, node, NULL)) {
+		cells = fdt_getprop(fdt, node, KHO_PROP_MEM, &len);
+		for (at = 0; cells && at < len; at += 16, nr++) {
+			u64 addr = fdt64_ld(cells + at), bytes = fdt64_ld(cells + at + 8);
+
+			must(PAGE_ALIGNED(addr | bytes));
+			must(all_are(addr, bytes, KEPT | LISTED, KEPT));
+			mark(addr, bytes, LISTED);
+		}
+	}
+	must(nr == kho_in.listings);
+	for (i = 1; i < nr; i++)
+		must(kho_in.listing[i].mem.addr > kho_in.listing[i - 1].mem.addr);
+}
+
+/* The bitmaps that are used from now on say the same as the table */
+static bool fast is_page_right(const struct kho_extent *x, unsigned long page)
+{
+	u64 addr = x->mem.addr + PFN_PHYS(page);
+	bool kept = test_bit(page, x->kept);
+	bool tail = kept && joined[(addr - RAM_BASE) >> FRAME_SHIFT];
+
+	return kept == all_are(addr, PAGE_SIZE, KEPT, KEPT) &&
+	       tail == test_bit(page, x->joined) &&
+	       kept != test_bit(x->bit + page, kho_in.taken);
+}
+
+static void fast check_bitmaps(void)
+{
+	unsigned long i, page, end;
+
+	for (i = 0; i < kho_in.extents; i++) {
+		const struct kho_extent *x = &kho_in.extent[i];
+
+		if (!x->kept)
+			continue;
+		end = PHYS_PFN(min(x->mem.addr + x->mem.len, RAM_END) - x->mem.addr);
+		page = PHYS_PFN(max(x->mem.addr, RAM_BASE) - x->mem.addr);
+		for (; page < end; page++)
+			must(is_page_right(x, page));
+	}
+}
+
+/* As many as RAM allows, however many pieces there are */
+static void check_runs(unsigned long reserved)
+{
+	unsigned long gaps = RAM_SIZE / KHO_GAP + reserved + nr_regions + kho_scratch_nr;
+	unsigned long i;
+
+	must(offer.runs <= 3 * (1 + gaps));
+	for (i = 0; i < offer.runs; i++) {
+		const struct run *r = &offer.run[i];
+
+		must(PAGE_ALIGNED(r->mem.addr | r->mem.len));
+		must(all_are(r->mem.addr, r->mem.len, IN_RAM | USED | SCRATCH | NOW,
+			     IN_RAM | NOW));
+		must(!i || r->mem.addr >= r[-1].mem.addr + r[-1].mem.len);
+	}
+}
+
+static void check_accepted(unsigned long reserved)
+{
+	struct kho_root root;
+	struct kho_why why;
+	unsigned int i;
+
+	must(!strcmp(kho_in.status, "accepted"));
+	must(!memblock_is_kho_scratch_only() && kho_scratch_nr);
+	must(!kho_fdt_check(kho_in.fdt, offer.window, &root, &why));
+	for (i = 0; i < kho_scratch_nr; i++)
+		mark(kho_scratch[i].addr, kho_scratch[i].len, SCRATCH);
+	note_reserved(NOW);
+	must(keep_table(&root) == PFN_PHYS(kho_in.pages));
+	check_meta(&root);
+	check_listings(kho_in.fdt);
+	check_bitmaps();
+	check_runs(reserved);
+}
+
+static void fast check_gaps(const struct kho_mem *run)
+{
+	u8 *f = frame + ((run->addr - RAM_BASE) >> FRAME_SHIFT);
+	u8 *end = f + (run->len >> FRAME_SHIFT);
+
+	for (; f < end; f++)
+		must(!(*f & FREED) == !!(*f & (KEPT | LATE)));
+}
+
+/*
+ * Memory that this kernel allocated, or that the one before had preserved, is
+ * not what firmware keeps a table in.
+ */
+static bool is_known(u64 addr, u64 end)
+{
+	unsigned long i;
+
+	if (addr < __pa(offer.run) + array_len(offer.max_runs, sizeof(*offer.run)) &&
+	    end > __pa(offer.run))
+		return true;
+	for (i = 0; i < offer.runs; i++)
+		if (addr < offer.run[i].mem.addr && end > offer.run[i].mem.addr)
+			return true;
+	return false;
+}
+
+/* All of the gaps, and nothing else */
+static void check_release(const struct image *image)
+{
+	u64 addr, len, from, end;
+	unsigned long i;
+
+	for (i = 0; i < ARRAY_SIZE(image->after); i++) {
+		addr = frames_addr(image->after[i]);
+		len = frames_len(image->after[i]);
+		from = ALIGN_DOWN(addr, PAGE_SIZE);
+		end = PAGE_ALIGN(addr + len);
+		if (is_known(from, end))
+			continue;
+		memblock_reserve(addr, len);
+		mark(from, end - from, LATE);
+	}
+	kho_memmap_init();
+	kho_memory_release();
+	must(kho_in.ready);
+	for (i = 0; i < offer.runs; i++)
+		check_gaps(&offer.run[i].mem);
+}
+
+static void set_up(const struct image *image, size_t size)
+{
+	unsigned int i;
+
+	machine_start(!(image->flags & IMAGE_KHO_OFF));
+	machine.is_kdump = image->flags & IMAGE_KDUMP;
+	machine.kernel.addr = frames_addr(image->used[0]);
+	machine.kernel.len = frames_len(image->used[0]);
+	memblock_set_bottom_up(image->flags & IMAGE_BOTTOM_UP);
+	image_load(image, size);
+
+	for (i = 0; i < ARRAY_SIZE(image->hole); i++) {
+		u64 addr = frames_addr(image->hole[i]);
+		u64 len = frames_len(image->hole[i]);
+
+		if (!len)
+			continue;
+		if (i == 2 && image->flags & IMAGE_NOMAP)
+			memblock_mark_nomap(addr, len);
+		else
+			memblock_remove(addr, len);
+		poison_edges(addr, len);
+	}
+	for (i = 0; i < ARRAY_SIZE(image->used); i++) {
+		u64 addr = frames_addr(image->used[i]);
+		u64 len = frames_len(image->used[i]);
+
+		if (!len)
+			continue;
+		memblock_reserve(addr, len);
+		poison_edges(addr, len);
+	}
+
+	memset(&kho_in, 0, sizeof(kho_in));
+	memset(&offer, 0, sizeof(offer));
+	has_gaps = false;
+	if (image->window_len || image->flags & IMAGE_NO_WINDOW)
+		kho_set_incoming(RAM_BASE + image->window,
+				 image->flags & IMAGE_NO_WINDOW ? 0 : image->window_len);
+}
+
+/* What an architecture does until all RAM is mapped */
+static void map_all_ram(const struct image *image, u64 low)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(image->alloc); i++) {
+		u64 len = image->alloc[i] * 1024ULL;
+		u64 addr = len ? memblock_phys_alloc(len, PAGE_SIZE) : 0;
+
+		if (addr && memblock_is_kho_scratch_only())
+			must(addr + len <= low || kho_scratch_overlaps(addr, len));
+	}
+	for (i = 0; i < ARRAY_SIZE(image->late); i++)
+		memblock_reserve(frames_addr(image->late[i]),
+				 frames_len(image->late[i]));
+	if (low)
+		memblock_reserve(0, low);
+	memblock_allow_resize();
+}
+
+static void boot(const struct image *image, size_t size)
+{
+	u64 low = image->low ? RAM_BASE + (ALIGN((u64)image->low << FRAME_SHIFT,
+						  PAGE_SIZE)) : 0;
+	unsigned long cnt;
+	u64 reserved;
+	bool offered;
+
+	set_up(image, size);
+	note_memory();
+	reserved = memblock.reserved.total_size;
+	note_reserved(USED);
+	offered = offer.made;
+
+	kho_early_init(low);
+	offered &= offer.made;
+	must(memblock_is_kho_scratch_only() == offer.made);
+	must(memblock.reserved.total_size == reserved);
+	if (!offered) {
+		if (kho_in.status[0])
+			check_status();
+		must(!kho_scratch_nr);
+		check_same_memory();
+	}
+
+	map_all_ram(image, low);
+	note_reserved(USED);
+	reserved = memblock.reserved.total_size;
+	cnt = memblock.reserved.cnt;
+	kho_memory_init();
+	must(memblock.bottom_up == !!(image->flags & IMAGE_BOTTOM_UP));
+	if (!kho_in.fdt) {
+		check_refused(reserved);
+		return;
+	}
+	check_accepted(cnt);
+	check_release(image);
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+	const struct image *image = image_parse(data, size);
+
+	if (!image) {
+		tell("no image");
+		return 0;
+	}
+	boot(image, size);
+	machine_stop();
+	tell(kho_in.status);
+	return 0;
+}
+
+size_t LLVMFuzzerCustomMutator(u8 *data, size_t size, size_t max, unsigned int seed)
+{
+	seed_random(seed);
+	return image_mutate(data, size, max);
+}

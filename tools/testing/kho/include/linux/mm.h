@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _KHO_LINUX_MM_H
+#define _KHO_LINUX_MM_H
+
+#include_next <linux/mm.h>
+#include <linux/pfn.h>
+#include <linux/bitmap.h>
+#include <linux/log2.h>
+#include <linux/math.h>
+#include <linux/overflow.h>
+
+#include <machine.h>
+
+#ifdef KHO_PAGE_SHIFT
+#undef PAGE_SHIFT
+#define PAGE_SHIFT		KHO_PAGE_SHIFT
+#endif
+
+#define PAGE_ALIGNED(addr)	IS_ALIGNED(addr, PAGE_SIZE)
+#define offset_in_page(p)	((unsigned long)(p) & ~PAGE_MASK)
+#define __pa_symbol(p)		((phys_addr_t)(p))
+#define DIV_ROUND_UP_ULL	DIV_ROUND_UP
+#define MIGRATE_CMA		1
+#define debug_pagealloc_enabled()	false
+#define get_num_physpages()	0UL
+#define page_zone(page)		(&host_zone)
+
+typedef u64 pte_t;
+
+struct page {
+	unsigned long words[8];
+};
+
+struct host_zone {
+	unsigned long cma_pages;
+};
+
+extern struct host_zone host_zone;
+extern unsigned long totalcma_pages;
+
+#endif
