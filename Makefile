@@ -19,6 +19,9 @@ demo: tree ## hand state from one kernel to the next, and show it
 test: tree ## run every test on all architectures; ONLY=name,name runs a few scenarios
 	@$(VMTEST) test --only '$(ONLY)'
 
+fuzz: tree ## look for blobs that get past the checks, for FUZZ_SECONDS (600) in all
+	@$(VMTEST) fuzz $(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS))
+
 bench: tree ## count the instructions of handovers; ROWS=0,1k measures a few, MAINLINE=1 mainline too
 	@tools/testing/selftests/kho/bench.py --linux build/linux --build build --rows '$(ROWS)' \
 		$(if $(MAINLINE),--mainline) $(if $(PROFILE),--rows $(PROFILE) --profile)
@@ -45,4 +48,4 @@ setup: ## install the Debian packages that are missing
 clean: ## remove everything generated
 	rm -rf build
 
-.PHONY: help demo test bench shell kernel tree patches check setup clean
+.PHONY: help demo test fuzz bench shell kernel tree patches check setup clean

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """Owns the tests that need no guest: memblock's own, to which the series adds
-some, run as a program on this machine, and that of what consoles are searched for."""
+some, run as a program on this machine, the fuzzers, and what consoles are searched for."""
 
 import os
 import re
 import shutil
 
+import fuzz
 import splats
 from common import Failure, run, say, step
 
@@ -13,7 +14,7 @@ from common import Failure, run, say, step
 AROUND = ("include", "mm", "tools/arch", "tools/include", "tools/lib", "tools/testing/selftests")
 # A variant that ends early must not pass: the last suite, and the series' own.
 SUITES = ("memblock_reserve_sorted", "memblock_alloc_exact_nid_raw")
-NAMES = ["memblock", "memblock-numa", "splats"]
+NAMES = ["memblock", "memblock-numa", "fuzz", "splats"]
 
 
 def build(name, linux, out):
@@ -51,8 +52,11 @@ def memblock(name, linux, out):
 
 def test(name, linux, results):
     """[(result, name)] of one of NAMES."""
+    if name == "fuzz":
+        return fuzz.test(linux, results)
     step(f"host {name} ...")
-    found = splats.check(linux) if name == "splats" else memblock(name, linux, results / "host" / name)
+    found = (splats.check(linux) if name == "splats" else
+             memblock(name, linux, results / "host" / name))
     step(f"host {name}: {sum(r == 'ok' for r, _ in found)} passed, "
          f"{sum(r == 'failed' for r, _ in found)} failed")
     return found

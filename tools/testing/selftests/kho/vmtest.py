@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""Owns the command line of the QEMU tests: vmtest.py kernel|test|demo|shell.
+"""Owns the command line of the QEMU tests: vmtest.py kernel|test|demo|shell|fuzz.
 Builds what is missing, runs scenarios side by side, and sums up."""
 
 import argparse
@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import fuzz
 import guest
 import host
 import kernel
@@ -23,11 +24,12 @@ from scenarios import SCENARIOS, Scenario, dtc
 def arguments():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("action", nargs="?", default="test",
-                   choices=["kernel", "test", "demo", "shell"])
+                   choices=["kernel", "test", "demo", "shell", "fuzz"])
     p.add_argument("--arch", choices=sorted(ARCHES),
                    help="test: all, if not given; otherwise x86_64")
     p.add_argument("--linux", type=Path, default=HERE.parents[3], help="the kernel tree to build")
     p.add_argument("--build", type=Path, default=Path("build"))
+    p.add_argument("--seconds", type=int, default=600, help="fuzz: for how long, in all")
     p.add_argument("--only", default="", help="scenarios, separated by commas")
     return p.parse_args()
 
@@ -157,6 +159,11 @@ def demo(args):
     return 1 if bad else 0
 
 
+def search(args):
+    log_to(args.build / "fuzz.log")
+    return total([fuzz.test(args.linux.resolve(), args.build.resolve() / "results", args.seconds)])
+
+
 def shell(args):
     ready = prepare(args, args.arch)
     demo_scenario = next(s for s in SCENARIOS if s.name == "demo")
@@ -173,7 +180,7 @@ if __name__ == "__main__":
         options.arch = options.arch or "x86_64"
     try:
         actions = {"kernel": lambda a: prepare(a, a.arch) and 0, "test": test, "demo": demo,
-                   "shell": shell}
+                   "shell": shell, "fuzz": search}
         sys.exit(actions[options.action](options))
     except Failure as failure:
         sys.exit(f"vmtest: {failure}")
