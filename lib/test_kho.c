@@ -5,7 +5,8 @@
  * Loaded before a kexec, preserves folios, ranges of pages, single pages and a
  * vmalloc area, on all nodes, with contents that follow from a seed. Loaded
  * after it, takes all of this back and checks every byte, then preserves a new
- * set for the next kernel.
+ * set for the next kernel. With random=1, how much there is, and what becomes
+ * of each item that arrives, follows from the seed: see enum fate.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -46,7 +47,23 @@ MODULE_PARM_DESC(fragments, "number of single pages to preserve, at every other 
 
 static unsigned int vmalloc_bytes = SZ_1M;
 module_param_named(vmalloc, vmalloc_bytes, uint, 0444);
-MODULE_PARM_DESC(vmalloc, "bytes to preserve in a vmalloc area");
+MODULE_PARM_DESC(vmalloc, "bytes in each vmalloc area");
+
+static unsigned int areas = 1;
+module_param(areas, uint, 0444);
+MODULE_PARM_DESC(areas, "number of vmalloc areas to preserve");
+
+static bool random;
+module_param(random, bool, 0444);
+MODULE_PARM_DESC(random, "use the numbers as limits, and do not just free what arrives");
+
+static bool restore = true;
+module_param(restore, bool, 0444);
+MODULE_PARM_DESC(restore, "look for what the previous kernel left");
+
+static unsigned long held_kib;
+module_param(held_kib, ulong, 0444);
+MODULE_PARM_DESC(held_kib, "memory that the module holds");
 
 static bool fail;
 module_param(fail, bool, 0644);
@@ -61,18 +78,23 @@ enum item_kind {
 	ITEM_FOLIO = 1,
 	ITEM_PAGES = 2,
 	ITEM_DROPPED = 3,
+	ITEM_AREA = 4,
 };
 
 /**
- * struct item - a folio or a contiguous range of pages, in the directory
- * @addr: physical address
- * @nr:   number of pages
- * @kind: enum item_kind
- * @nid:  NUMA node
+ * struct item - a folio, a contiguous range of pages or a vmalloc area
+ * @addr:  physical address; of an area, the first of struct kho_vmalloc
+ * @nr:    number of pages
+ * @seed:  the contents follow from this,
+ * @index: and from this
+ * @kind:  enum item_kind
+ * @nid:   NUMA node; of an area, nothing
  */
 struct item {
 	__be64 addr;
 	__be32 nr;
+	__be32 seed;
+	__be32 index;
 	__be16 kind;
 	__be16 nid;
 };
@@ -82,10 +104,34 @@ static struct item *dir;
 static unsigned int items;
 static struct kho_vmalloc dir_kv;
 static bool dir_preserved;
-static void *area;
-static struct kho_vmalloc area_kv;
 /* Nothing can be frozen any more, and all can be released */
 static bool leaving;
+/* Where each item is mapped */
+static void **mapped;
+
+static unsigned int kind_of(const struct item *item)
+{
+	return be16_to_cpu(item->kind);
+}
+
+static u64 phys_of(const struct item *item)
+{
+	return be64_to_cpu(item->addr);
+}
+
+static size_t bytes_of(const struct item *item)
+{
+	return be32_to_cpu(item->nr) * PAGE_SIZE;
+}
+
+static struct kho_vmalloc kv_of(const struct item *item)
+{
+	return (struct kho_vmalloc){
+		.first = item->addr,
+		.pages = item->nr,
+		.shift = cpu_to_be32(PAGE_SHIFT),
+	};
+}
 
 /* No two words of any two items of any two seeds are likely to be equal */
 static u64 pattern(u32 set, u32 index)
@@ -112,29 +158,121 @@ static bool matches(const void *p, size_t len, u32 set, u32 index)
 	return true;
 }
 
-/* The vmalloc area has an index that no item has */
-#define AREA_INDEX	U32_MAX
+static bool contents_match(const struct item *item, const void *p)
+{
+	return matches(p, bytes_of(item), be32_to_cpu(item->seed),
+		       be32_to_cpu(item->index));
+}
+
+static struct page *item_page(const struct item *item)
+{
+	return pfn_to_page(PHYS_PFN(phys_of(item)));
+}
+
+static void free_range(struct page *page, unsigned int nr)
+{
+	while (nr--)
+		__free_page(page + nr);
+}
+
+static void free_item(const struct item *item, void *p)
+{
+	if (kind_of(item) == ITEM_FOLIO)
+		folio_put(page_folio(item_page(item)));
+	else if (kind_of(item) == ITEM_AREA)
+		vfree(p);
+	else
+		free_range(item_page(item), be32_to_cpu(item->nr));
+}
+
+static int preserve_item(unsigned int i)
+{
+	struct item *item = &dir[i];
+	struct kho_vmalloc kv;
+	int err;
+
+	switch (kind_of(item)) {
+	case ITEM_FOLIO:
+		return kho_preserve_folio(page_folio(item_page(item)));
+	case ITEM_PAGES:
+		return kho_preserve_pages(item_page(item),
+					  be32_to_cpu(item->nr));
+	case ITEM_AREA:
+		err = kho_preserve_vmalloc(mapped[i], &kv);
+		item->addr = kv.first;
+		return err;
+	default:
+		return 0;
+	}
+}
+
+static int unpreserve_item(unsigned int i)
+{
+	struct item *item = &dir[i];
+	struct kho_vmalloc kv = kv_of(item);
+
+	switch (kind_of(item)) {
+	case ITEM_FOLIO:
+		return kho_unpreserve_folio(page_folio(item_page(item)));
+	case ITEM_PAGES:
+		return kho_unpreserve_pages(item_page(item),
+					    be32_to_cpu(item->nr));
+	case ITEM_AREA:
+		return kho_unpreserve_vmalloc(&kv);
+	default:
+		return 0;
+	}
+}
+
+static void note_item(struct item item, void *p)
+{
+	mapped[items] = p;
+	dir[items++] = item;
+}
+
+/* Preserves what the caller owns, or frees it */
+static int add_item(struct item item, void *p)
+{
+	int err;
+
+	note_item(item, p);
+	err = preserve_item(items - 1);
+	if (err)
+		free_item(&dir[--items], p);
+	return err;
+}
 
 /*
  * Restoring
  */
 
 /**
+ * enum fate - what becomes of an item that arrived
+ * @FATE_FREE:   it is restored, checked and freed
+ * @FATE_KEEP:   it is restored, checked and preserved again, as it is
+ * @FATE_CLAIM:  it is claimed, checked, and returned in two parts
+ * @FATE_RETURN: it is returned without being claimed
+ * @FATE_LEAVE:  it is left for /sys/firmware/kho
+ */
+enum fate {
+	FATE_FREE,
+	FATE_KEEP,
+	FATE_CLAIM,
+	FATE_RETURN,
+	FATE_LEAVE,
+	FATES,
+};
+
+/**
  * struct incoming - what the previous kernel says that it left
- * @dir:     the directory, restored
- * @items:   its length
- * @seed:    what the contents follow from
- * @nodes:   how many nodes with memory that kernel saw
- * @bytes:   bytes in the vmalloc area
- * @area_kv: that area, if @bytes is not zero
+ * @dir:   the directory, restored
+ * @items: its length
+ * @nodes: how many nodes with memory that kernel saw
  */
 struct incoming {
 	struct item *dir;
 	u32 items;
-	u32 seed;
 	u32 nodes;
-	u32 bytes;
-	const struct kho_vmalloc *area_kv;
 };
 
 static const void *get_prop(const void *fdt, int node, const char *name,
@@ -164,16 +302,13 @@ static int read_dir(const void *fdt, int node, struct incoming *in)
 	const struct kho_vmalloc *kv;
 	u32 crc;
 
-	if (get_u32(fdt, node, "seed", &in->seed) ||
-	    get_u32(fdt, node, "items", &in->items) ||
+	if (get_u32(fdt, node, "items", &in->items) ||
 	    get_u32(fdt, node, "nodes", &in->nodes) ||
-	    get_u32(fdt, node, "vmalloc-bytes", &in->bytes) ||
 	    get_u32(fdt, node, "directory-crc32", &crc))
 		return -EINVAL;
 
-	in->area_kv = get_prop(fdt, node, "vmalloc", sizeof(*kv));
 	kv = get_prop(fdt, node, "directory", sizeof(*kv));
-	if (!kv || !in->area_kv)
+	if (!kv)
 		return -EINVAL;
 	if ((u64)be32_to_cpu(kv->pages) * PAGE_SIZE <
 	    array_size(in->items, sizeof(*dir))) {
@@ -194,92 +329,131 @@ static int read_dir(const void *fdt, int node, struct incoming *in)
 	return 0;
 }
 
-static int check_contents(const void *p, u64 phys, size_t len, u32 set,
-			  u32 index)
+static void *take_item(const struct item *item)
 {
-	if (matches(p, len, set, index))
+	struct kho_vmalloc kv = kv_of(item);
+	struct folio *folio;
+	struct page *page;
+
+	switch (kind_of(item)) {
+	case ITEM_FOLIO:
+		folio = kho_restore_folio(phys_of(item));
+		return folio ? folio_address(folio) : NULL;
+	case ITEM_PAGES:
+		page = kho_restore_pages(phys_of(item), be32_to_cpu(item->nr));
+		return page ? page_address(page) : NULL;
+	default:
+		return kho_restore_vmalloc(&kv);
+	}
+}
+
+static int check_folio(const struct item *item)
+{
+	struct folio *folio = page_folio(item_page(item));
+	unsigned int nr = be32_to_cpu(item->nr);
+
+	if (folio_nr_pages(folio) == nr && folio_ref_count(folio) == 1)
 		return 0;
-	pr_err("ERROR: contents of item %u at %#llx differ\n", index, phys);
+	pr_err("ERROR: folio at %#llx has %lu pages and %d references, not %u and 1\n",
+	       phys_of(item), folio_nr_pages(folio), folio_ref_count(folio), nr);
+	return -EINVAL;
+}
+
+static int check_pages(const struct item *item)
+{
+	struct page *page = item_page(item), *end = page + be32_to_cpu(item->nr);
+
+	for (; page < end; page++) {
+		if (page_count(page) == 1 && !PageCompound(page))
+			continue;
+		pr_err("ERROR: page at %#llx is not a page by itself\n",
+		       page_to_phys(page));
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int check_contents(const struct item *item, const void *p)
+{
+	if (contents_match(item, p))
+		return 0;
+	pr_err("ERROR: contents of item %u of seed %u at %#llx differ\n",
+	       be32_to_cpu(item->index), be32_to_cpu(item->seed),
+	       phys_of(item));
 	return -EBADMSG;
 }
 
-static int restore_folio(u64 phys, unsigned int nr, u32 set, u32 index)
+static int restore_item(const struct item *item, bool keep, bool first)
 {
-	struct folio *folio = kho_restore_folio(phys);
-	int err;
-
-	if (!folio) {
-		pr_err("ERROR: no folio at %#llx\n", phys);
-		return -ENOENT;
-	}
-	if (folio_nr_pages(folio) != nr || folio_ref_count(folio) != 1) {
-		pr_err("ERROR: folio at %#llx has %lu pages and %d references, not %u and 1\n",
-		       phys, folio_nr_pages(folio), folio_ref_count(folio), nr);
-		return -EINVAL;
-	}
-
-	err = check_contents(folio_address(folio), phys, folio_size(folio), set,
-			     index);
-	if (!err && !index && kho_restore_folio(phys)) {
-		pr_err("ERROR: folio at %#llx was restored twice\n", phys);
-		err = -EEXIST;
-	}
-	folio_put(folio);
-	return err;
-}
-
-static int restore_pages(u64 phys, unsigned int nr, u32 set, u32 index,
-			 bool first)
-{
-	struct page *page = kho_restore_pages(phys, nr);
-	unsigned int i;
-	int err;
-
-	if (!page) {
-		pr_err("ERROR: no %u pages at %#llx\n", nr, phys);
-		return -ENOENT;
-	}
-
-	err = check_contents(page_address(page), phys, nr * PAGE_SIZE, set,
-			     index);
-	if (!err && first && kho_restore_pages(phys, nr)) {
-		pr_err("ERROR: pages at %#llx were restored twice\n", phys);
-		err = -EEXIST;
-	}
-
-	for (i = 0; i < nr; i++) {
-		if (page_count(page + i) != 1 || PageCompound(page + i)) {
-			pr_err("ERROR: page at %#llx is not a page by itself\n",
-			       phys + i * PAGE_SIZE);
-			return -EINVAL;
-		}
-		__free_page(page + i);
-	}
-	return err;
-}
-
-static int restore_area(const struct incoming *in)
-{
-	void *p;
+	void *p = take_item(item);
 	int err = 0;
 
-	if (!in->bytes)
-		return 0;
-
-	p = kho_restore_vmalloc(in->area_kv);
 	if (!p) {
-		pr_err("ERROR: the vmalloc area cannot be restored\n");
+		pr_err("ERROR: item of kind %u with %u pages at %#llx cannot be restored\n",
+		       kind_of(item), be32_to_cpu(item->nr), phys_of(item));
 		return -ENOENT;
 	}
-	if (!matches(p, in->bytes, in->seed, AREA_INDEX)) {
-		pr_err("ERROR: contents of the vmalloc area differ\n");
-		err = -EBADMSG;
-	} else if (kho_restore_vmalloc(in->area_kv)) {
-		pr_err("ERROR: the vmalloc area was restored twice\n");
+	if (kind_of(item) == ITEM_FOLIO)
+		err = check_folio(item);
+	else if (kind_of(item) == ITEM_PAGES)
+		err = check_pages(item);
+	if (err)
+		return err;
+
+	err = check_contents(item, p);
+	if (!err && first && take_item(item)) {
+		pr_err("ERROR: item of kind %u at %#llx was restored twice\n",
+		       kind_of(item), phys_of(item));
 		err = -EEXIST;
 	}
-	vfree(p);
+	if (!err && keep)
+		return add_item(*item, p);
+	free_item(item, p);
 	return err;
+}
+
+static int return_item(const struct item *item, bool claim)
+{
+	struct kho_mem all = { .addr = phys_of(item), .len = bytes_of(item) };
+	struct kho_mem half = { .addr = all.addr, .len = all.len / 2 & PAGE_MASK };
+	int err;
+
+	if (claim && !kho_claim_mem(&all)) {
+		pr_err("ERROR: item at %#llx cannot be claimed\n", all.addr);
+		return -ENOENT;
+	}
+
+	err = check_contents(item, phys_to_virt(all.addr));
+	if (half.len)
+		kho_return_mem(&half);
+	all.addr += half.len;
+	all.len -= half.len;
+	kho_return_mem(&all);
+	return err;
+}
+
+/* The pages of an area are known to nobody but kho_restore_vmalloc() */
+static enum fate next_fate(struct rnd_state *rnd, const struct item *item)
+{
+	enum fate fate = random ? prandom_u32_state(rnd) % FATES : FATE_FREE;
+	bool by_range = fate == FATE_CLAIM || fate == FATE_RETURN;
+
+	return by_range && kind_of(item) == ITEM_AREA ? FATE_FREE : fate;
+}
+
+static int meet_fate(const struct item *item, enum fate fate, bool first)
+{
+	switch (fate) {
+	case FATE_CLAIM:
+		return return_item(item, true);
+	case FATE_RETURN:
+		return return_item(item, false);
+	case FATE_LEAVE:
+		return kind_of(item) == ITEM_AREA ? 0 :
+			check_contents(item, phys_to_virt(phys_of(item)));
+	default:
+		return restore_item(item, fate == FATE_KEEP, first);
+	}
 }
 
 /* What is never preserved, the kernel's image for one, must not be had */
@@ -301,10 +475,10 @@ static int check_dropped(const struct incoming *in)
 	unsigned int i;
 
 	for (i = 0; i < in->items; i++) {
-		u64 phys = be64_to_cpu(in->dir[i].addr);
+		u64 phys = phys_of(&in->dir[i]);
 		u32 nr = be32_to_cpu(in->dir[i].nr);
 
-		if (be16_to_cpu(in->dir[i].kind) != ITEM_DROPPED)
+		if (kind_of(&in->dir[i]) != ITEM_DROPPED)
 			continue;
 		/* Neither by itself nor with its neighbours, which are there */
 		if (kho_restore_pages(phys, nr) || kho_restore_pages(phys, 1) ||
@@ -321,10 +495,12 @@ static int check_dropped(const struct incoming *in)
 static int check_node(const struct incoming *in, const struct item *item,
 		      nodemask_t *seen)
 {
-	unsigned long pfn = PHYS_PFN(be64_to_cpu(item->addr));
+	unsigned long pfn = PHYS_PFN(phys_of(item));
 	unsigned long end = pfn + be32_to_cpu(item->nr);
 	int want = be16_to_cpu(item->nid);
 
+	if (kind_of(item) == ITEM_AREA)
+		return 0;
 	for (; pfn < end; pfn++) {
 		int nid = page_to_nid(pfn_to_page(pfn));
 
@@ -340,46 +516,46 @@ static int check_node(const struct incoming *in, const struct item *item,
 
 static int restore_items(const struct incoming *in)
 {
-	unsigned long sum[ITEM_DROPPED + 1] = { };
+	unsigned long pages_of[ITEM_AREA + 1] = { }, fates[FATES] = { };
 	nodemask_t seen = NODE_MASK_NONE;
+	struct rnd_state rnd;
 	unsigned int i;
 	int err;
 
+	prandom_seed_state(&rnd, ~(u64)seed);
 	err = check_dropped(in);
 	for (i = 0; !err && i < in->items; i++) {
 		const struct item *item = &in->dir[i];
-		u64 phys = be64_to_cpu(item->addr);
-		u32 nr = be32_to_cpu(item->nr);
+		unsigned int kind = kind_of(item);
+		enum fate fate;
 
-		switch (be16_to_cpu(item->kind)) {
-		case ITEM_FOLIO:
-			err = restore_folio(phys, nr, in->seed, i) ?:
-			      check_node(in, item, &seen);
-			sum[ITEM_FOLIO]++;
-			break;
-		case ITEM_PAGES:
-			err = restore_pages(phys, nr, in->seed, i,
-					    !sum[ITEM_PAGES]) ?:
-			      check_node(in, item, &seen);
-			sum[ITEM_PAGES] += nr;
-			break;
-		}
+		if (kind == ITEM_DROPPED)
+			continue;
+		fate = next_fate(&rnd, item);
+		err = meet_fate(item, fate, !pages_of[kind]) ?:
+		      check_node(in, item, &seen);
+		pages_of[kind] += kind == ITEM_FOLIO ? 1 : be32_to_cpu(item->nr);
+		fates[fate]++;
+		cond_resched();
 	}
 
-	err = err ?: restore_area(in) ?: check_foreign();
+	err = err ?: check_foreign();
 	if (!err)
-		pr_info("restored %lu folios, %lu pages, %u KiB vmalloc, on %d nodes: contents match\n",
-			sum[ITEM_FOLIO], sum[ITEM_PAGES], in->bytes / SZ_1K,
+		pr_info("restored %lu folios, %lu pages, %lu KiB vmalloc, on %d nodes: contents match\n",
+			pages_of[ITEM_FOLIO], pages_of[ITEM_PAGES],
+			pages_of[ITEM_AREA] * PAGE_SIZE / SZ_1K,
 			nodes_weight(seen));
+	if (!err && random)
+		pr_info("of %u items: %lu freed, %lu kept, %lu claimed, %lu returned, %lu left\n",
+			in->items, fates[FATE_FREE], fates[FATE_KEEP],
+			fates[FATE_CLAIM], fates[FATE_RETURN], fates[FATE_LEAVE]);
 	return err;
 }
 
-static int restore_all(void)
+static int find_incoming(struct incoming *in)
 {
-	const void *fdt = kho_get_fdt();
-	struct incoming in = { };
+	const void *fdt = restore ? kho_get_fdt() : NULL;
 	int node = -FDT_ERR_NOTFOUND;
-	int err;
 
 	if (fdt)
 		node = fdt_node_offset_by_compatible(fdt, -1, TEST_COMPATIBLE);
@@ -387,82 +563,40 @@ static int restore_all(void)
 		pr_info("no handover\n");
 		return 0;
 	}
-
-	err = read_dir(fdt, node, &in) ?: restore_items(&in);
-	vfree(in.dir);
-	return err;
+	return read_dir(fdt, node, in);
 }
 
 /*
  * Preserving
  */
 
-static struct page *item_page(const struct item *item)
+/* With other contents than anything else has */
+static struct item new_item(struct page *page, void *p, unsigned int nr,
+			    enum item_kind kind)
 {
-	return pfn_to_page(PHYS_PFN(be64_to_cpu(item->addr)));
-}
-
-static int preserve_item(const struct item *item)
-{
-	switch (be16_to_cpu(item->kind)) {
-	case ITEM_FOLIO:
-		return kho_preserve_folio(page_folio(item_page(item)));
-	case ITEM_PAGES:
-		return kho_preserve_pages(item_page(item),
-					  be32_to_cpu(item->nr));
-	default:
-		return 0;
-	}
-}
-
-static int unpreserve_item(const struct item *item)
-{
-	switch (be16_to_cpu(item->kind)) {
-	case ITEM_FOLIO:
-		return kho_unpreserve_folio(page_folio(item_page(item)));
-	case ITEM_PAGES:
-		return kho_unpreserve_pages(item_page(item),
-					    be32_to_cpu(item->nr));
-	default:
-		return 0;
-	}
-}
-
-static void free_range(struct page *page, unsigned int nr)
-{
-	while (nr--)
-		__free_page(page + nr);
-}
-
-static void free_item(const struct item *item)
-{
-	if (be16_to_cpu(item->kind) == ITEM_FOLIO)
-		folio_put(page_folio(item_page(item)));
-	else
-		free_range(item_page(item), be32_to_cpu(item->nr));
-}
-
-static void note_item(struct page *page, unsigned int nr, enum item_kind kind)
-{
-	fill(page_address(page), nr * PAGE_SIZE, seed, items);
-	dir[items++] = (struct item){
-		.addr = cpu_to_be64(page_to_phys(page)),
+	fill(p, nr * PAGE_SIZE, seed, items);
+	return (struct item){
+		.addr = page ? cpu_to_be64(page_to_phys(page)) : 0,
 		.nr = cpu_to_be32(nr),
+		.seed = cpu_to_be32(seed),
+		.index = cpu_to_be32(items),
 		.kind = cpu_to_be16(kind),
-		.nid = cpu_to_be16(page_to_nid(page)),
+		.nid = page ? cpu_to_be16(page_to_nid(page)) : 0,
 	};
 }
 
-/* Preserves what the caller allocated, or frees it */
-static int add_item(struct page *page, unsigned int nr, enum item_kind kind)
+static int add_page_item(struct page *page, unsigned int nr, enum item_kind kind)
 {
-	int err;
+	void *p = page_address(page);
 
-	note_item(page, nr, kind);
-	err = preserve_item(&dir[items - 1]);
-	if (err)
-		free_item(&dir[--items]);
-	return err;
+	return add_item(new_item(page, p, nr, kind), p);
+}
+
+static void note_page_item(struct page *page, unsigned int nr, enum item_kind kind)
+{
+	void *p = page_address(page);
+
+	note_item(new_item(page, p, nr, kind), p);
 }
 
 /* Nodes with memory take turns */
@@ -495,7 +629,7 @@ static int preserve_folio(struct rnd_state *rnd)
 
 	folio = __folio_alloc_node(GFP_KERNEL | __GFP_THISNODE, order,
 				   next_nid());
-	return folio ? add_item(&folio->page, 1U << order, ITEM_FOLIO) : -ENOMEM;
+	return folio ? add_page_item(&folio->page, 1U << order, ITEM_FOLIO) : -ENOMEM;
 }
 
 /* Returns how many pages of up to @max it was, or an error */
@@ -504,7 +638,7 @@ static int preserve_pages(struct rnd_state *rnd, unsigned int max)
 	unsigned int nr = min(max, 1 + prandom_u32_state(rnd) % 512);
 	struct page *page = alloc_range(nr);
 
-	return page ? add_item(page, nr, ITEM_PAGES) ?: nr : -ENOMEM;
+	return page ? add_page_item(page, nr, ITEM_PAGES) ?: nr : -ENOMEM;
 }
 
 /* Returns how many of up to @max it was, or an error */
@@ -523,7 +657,7 @@ static int preserve_fragments(unsigned int max)
 		if (err)
 			__free_page(page + i);
 		else
-			err = add_item(page + i, 1, ITEM_PAGES);
+			err = add_page_item(page + i, 1, ITEM_PAGES);
 	}
 	return err ?: nr / 2;
 }
@@ -535,7 +669,7 @@ static int drop_middle(struct item *item)
 	struct page *page = item_page(item);
 	int err;
 
-	if (be16_to_cpu(item->kind) != ITEM_PAGES || !third)
+	if (kind_of(item) != ITEM_PAGES || !third)
 		return 0;
 
 	err = kho_unpreserve_pages(page + third, third);
@@ -543,8 +677,8 @@ static int drop_middle(struct item *item)
 		return err;
 
 	item->nr = cpu_to_be32(third);
-	note_item(page + third, third, ITEM_DROPPED);
-	note_item(page + 2 * third, nr - 2 * third, ITEM_PAGES);
+	note_page_item(page + third, third, ITEM_DROPPED);
+	note_page_item(page + 2 * third, nr - 2 * third, ITEM_PAGES);
 	return 0;
 }
 
@@ -559,61 +693,44 @@ static int drop_some(void)
 }
 
 /* Do something with a part of all items, the same for the same @rnd */
-static int some_items(struct rnd_state rnd, int (*fn)(const struct item *item))
+static int some_items(struct rnd_state rnd, int (*fn)(unsigned int i))
 {
 	unsigned int i;
 	int err = 0;
 
 	for (i = 0; !err && i < items; i++) {
 		if (prandom_u32_state(&rnd) % 2)
-			err = fn(&dir[i]);
+			err = fn(i);
 		cond_resched();
 	}
 	return err;
 }
 
-static int preserve_area(void)
+static int preserve_area(struct rnd_state *rnd)
 {
-	int err;
+	u32 bytes = random ? prandom_u32_state(rnd) % vmalloc_bytes + 1 : vmalloc_bytes;
+	void *area = vmalloc(PAGE_ALIGN(bytes));
 
-	if (!vmalloc_bytes)
-		return 0;
-
-	area = vmalloc(vmalloc_bytes);
 	if (!area)
 		return -ENOMEM;
-
-	fill(area, vmalloc_bytes, seed, AREA_INDEX);
-	err = kho_preserve_vmalloc(area, &area_kv);
-	if (err) {
-		vfree(area);
-		area = NULL;
-	}
-	return err;
+	return add_item(new_item(NULL, area, PFN_UP(bytes), ITEM_AREA), area);
 }
 
-static void release_item(const struct item *item)
+static void release_item(unsigned int i)
 {
 	/* It would be handed over while somebody else uses it */
-	if (!WARN_ON_ONCE(unpreserve_item(item)))
-		free_item(item);
-}
-
-static void release_vmalloc(void *p, const struct kho_vmalloc *kv)
-{
-	if (p && !WARN_ON_ONCE(kho_unpreserve_vmalloc(kv)))
-		vfree(p);
+	if (!WARN_ON_ONCE(unpreserve_item(i)))
+		free_item(&dir[i], mapped[i]);
 }
 
 static void release_all(void)
 {
 	while (items)
-		release_item(&dir[--items]);
-	release_vmalloc(area, &area_kv);
-	if (dir_preserved)
-		release_vmalloc(dir, &dir_kv);
-	else
+		release_item(--items);
+	/* Likewise */
+	if (!dir_preserved || !WARN_ON_ONCE(kho_unpreserve_vmalloc(&dir_kv)))
 		vfree(dir);
+	vfree(mapped);
 }
 
 static int preserve_items(struct rnd_state *rnd)
@@ -621,6 +738,9 @@ static int preserve_items(struct rnd_state *rnd)
 	unsigned int i;
 	int nr, err = 0;
 
+	/* The fragments come last: an area would fill the gaps between them */
+	for (i = 0; !err && vmalloc_bytes && i < areas; i++)
+		err = preserve_area(rnd);
 	for (i = 0; !err && i < folios; i++) {
 		err = preserve_folio(rnd);
 		cond_resched();
@@ -642,35 +762,70 @@ static int preserve_items(struct rnd_state *rnd)
 		      some_items(*rnd, preserve_item);
 }
 
-static int preserve_all(void)
+static void draw(struct rnd_state *rnd, unsigned int *limit)
 {
-	struct rnd_state rnd;
-	int err;
+	if (random)
+		*limit = prandom_u32_state(rnd) % (*limit + 1);
+}
 
+/* What arrived and is kept may be split */
+static int alloc_dir(const struct incoming *in)
+{
 	/* At the worst, each page of a range is a range by itself */
-	dir = vzalloc(array_size((size_t)folios + pages + fragments + 1,
-				 sizeof(*dir)));
-	if (!dir)
-		return -ENOMEM;
+	size_t nr = (size_t)folios + pages + fragments + areas + 3 * in->items + 1;
 
-	/* The fragments come last: the area would fill the gaps between them */
-	prandom_seed_state(&rnd, seed);
-	err = preserve_area() ?:
-	      preserve_items(&rnd) ?:
-	      kho_preserve_vmalloc(dir, &dir_kv);
+	dir = vzalloc(array_size(nr, sizeof(*dir)));
+	mapped = vzalloc(array_size(nr, sizeof(*mapped)));
+	held_kib = (PAGE_ALIGN(nr * sizeof(*dir)) +
+		    PAGE_ALIGN(nr * sizeof(*mapped))) / SZ_1K;
+	return dir && mapped ? 0 : -ENOMEM;
+}
+
+/* Pages, and those that list the pages of areas */
+static unsigned long pages_held(void)
+{
+	unsigned int per_list = PAGE_SIZE / sizeof(__be64) - 1, i;
+	unsigned long nr = DIV_ROUND_UP(be32_to_cpu(dir_kv.pages), per_list);
+
+	for (i = 0; i < items; i++) {
+		nr += be32_to_cpu(dir[i].nr);
+		if (kind_of(&dir[i]) == ITEM_AREA)
+			nr += DIV_ROUND_UP(be32_to_cpu(dir[i].nr), per_list);
+	}
+	return nr;
+}
+
+static int preserve_all(struct rnd_state *rnd)
+{
+	int err = preserve_items(rnd) ?: kho_preserve_vmalloc(dir, &dir_kv);
+
 	dir_preserved = !err;
-
 	if (err)
-		release_all();
-	else
-		pr_info("preserved %u items, %u KiB vmalloc\n", items,
-			vmalloc_bytes / SZ_1K);
-	return err;
+		return err;
+
+	held_kib += pages_held() * (PAGE_SIZE / SZ_1K);
+	pr_info("seed %u: preserved %u items, %lu KiB with what lists them\n",
+		seed, items, held_kib);
+	return 0;
 }
 
 /*
  * Handing over
  */
+
+/* What a node lists may also be preserved by itself */
+static int write_mem(void *fdt)
+{
+	struct kho_mem mem[32];
+	unsigned int i, nr = 0;
+
+	for (i = 0; random && i < items && nr < ARRAY_SIZE(mem); i += 4)
+		if (kind_of(&dir[i]) == ITEM_PAGES)
+			mem[nr++] = (struct kho_mem){
+				phys_of(&dir[i]), bytes_of(&dir[i])
+			};
+	return nr ? kho_fdt_property_mem(fdt, mem, nr) : 0;
+}
 
 static int write_node(void *fdt)
 {
@@ -684,8 +839,7 @@ static int write_node(void *fdt)
 	       fdt_property(fdt, "directory", &dir_kv, sizeof(dir_kv)) ?:
 	       fdt_property_u32(fdt, "directory-crc32",
 				crc32(0, dir, items * sizeof(*dir))) ?:
-	       fdt_property_u32(fdt, "vmalloc-bytes", vmalloc_bytes) ?:
-	       fdt_property(fdt, "vmalloc", &area_kv, sizeof(area_kv)) ?:
+	       write_mem(fdt) ?:
 	       (big ? fdt_property_placeholder(fdt, "big", SZ_1M, &rest) : 0) ?:
 	       fdt_end_node(fdt);
 }
@@ -775,21 +929,27 @@ static int self_check(void)
 
 static int __init test_kho_init(void)
 {
+	struct incoming in = { };
+	struct rnd_state rnd;
 	int err;
 
-	err = restore_all();
-	if (err)
-		return err;
 	if (!kho_is_enabled()) {
 		pr_info("kexec handover is off: nothing is preserved\n");
 		return 0;
 	}
 
-	err = self_check() ?: preserve_all();
-	if (err)
-		return err;
+	prandom_seed_state(&rnd, seed);
+	draw(&rnd, &folios);
+	draw(&rnd, &pages);
+	draw(&rnd, &fragments);
+	draw(&rnd, &areas);
+	err = find_incoming(&in) ?: alloc_dir(&in);
+	if (!err && in.dir)
+		err = restore_items(&in);
+	vfree(in.dir);
 
-	err = register_kho_notifier(&test_kho_nb);
+	err = err ?: self_check() ?: preserve_all(&rnd) ?:
+	      register_kho_notifier(&test_kho_nb);
 	if (err)
 		release_all();
 	return err;

@@ -125,6 +125,35 @@ no_leaks() {
 	echo scan >/sys/kernel/debug/kmemleak && echo scan >/sys/kernel/debug/kmemleak || return
 	[ -z "$(tee /tmp/leaks </sys/kernel/debug/kmemleak)" ] || { cat /tmp/leaks; false; }
 }
+# The sum of some fields of /proc/meminfo, in KiB.
+meminfo() { awk -v what="$1" '$1 ~ "^(" what "):" { s += $2 } END { print s }' /proc/meminfo; }
+# What nobody uses, once what is freed late has been ($settle seconds): also in the lists of
+# the CPUs, which may hold some MiB, and with what they have not yet added to the counters.
+free_kb() {
+	sleep "${settle:-1}"
+	echo 3 >/proc/sys/vm/drop_caches
+	echo 1 >/proc/sys/vm/stat_refresh
+	page_kb=$(awk '/KernelPageSize/ { print $2; exit }' /proc/self/smaps)
+	pcp=$(awk '$1 == "count:" { s += $2 } END { print s }' /proc/zoneinfo)
+	echo $(($(meminfo "MemFree|Buffers|Cached|SReclaimable") + pcp * page_kb))
+}
+# What an accepted handover says that it preserves, before the log is emptied.
+preserved_kb() { dmesg | sed -n 's/.*kho: handover .* accepted .* \([0-9]*\) KiB preserved$/\1/p'; }
+# at_least WHAT KIB BEFORE LESS: it was BEFORE, and may be LESS less now, not more.
+at_least() {
+	say "$1: $2 KiB, before: $3 KiB"
+	check "$1 is what it was, but for $4 KiB" [ "$2" -ge $(($3 - $4)) ]
+}
+# free_at_least BEFORE LESS [HELD]: free memory, likewise, and what somebody holds. On a busy
+# machine, more is freed late than at other times.
+free_at_least() {
+	for i in 1 2 3 4 5; do
+		free=$(($(free_kb) + ${3:-0}))
+		[ $free -lt $(($1 - $2)) ] || break
+		sleep 1
+	done
+	at_least "free memory" $free "$1" "$2"
+}
 
 # For the prompt of `make shell`: kexec into FLAVOUR (this one, if not given).
 rekexec() { kexec_load "${1:-$flavour}" "$2" && kexec -e; }

@@ -2,22 +2,6 @@
 # Five handovers in a row, of nothing, three times of a small set, then of many
 # fragments: no kernel has less memory than the one before, but for what it notes of
 # the set. The kernel lies where it lay (nokaslr): early allocations are rounded to pages.
-meminfo() { awk -v what="$1" '$1 ~ "^(" what "):" { s += $2 } END { print s }' /proc/meminfo; }
-page_kb=$(awk '/KernelPageSize/ { print $2; exit }' /proc/self/smaps)
-# What nobody uses, once what is freed late has been: also in the lists of the CPUs,
-# which may hold some MiB, and with what they have not yet added to the counters.
-free_kb() {
-	sleep 1
-	echo 3 >/proc/sys/vm/drop_caches
-	echo 1 >/proc/sys/vm/stat_refresh
-	pcp=$(awk '$1 == "count:" { s += $2 } END { print s }' /proc/zoneinfo)
-	echo $(($(meminfo "MemFree|Buffers|Cached|SReclaimable") + pcp * page_kb))
-}
-# at_least WHAT KIB BEFORE LESS: it was BEFORE, and may be LESS less now, not more.
-at_least() {
-	say "$1: $2 KiB, before: $3 KiB"
-	check "$1 is what it was, but for $4 KiB" [ "$2" -ge $(($3 - $4)) ]
-}
 # Slab caches and stacks differ by 100 KiB or so from boot to boot. What trickles
 # away adds up in four handovers.
 noise=512
