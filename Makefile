@@ -10,7 +10,7 @@ help: ## this list
 
 # What they need for an architecture is installed only when it is asked for.
 demo shell kernel: SETUP := $(or $(ARCH),x86_64)
-test: SETUP := $(or $(ARCH),all)
+test soak: SETUP := $(or $(ARCH),all)
 bench: SETUP := bench
 
 demo: tree ## hand state from one kernel to the next, and show it
@@ -21,6 +21,9 @@ test: tree ## run every test on all architectures; ONLY=name,name runs a few sce
 
 fuzz: tree ## look for blobs that get past the checks, for FUZZ_SECONDS (600) in all
 	@$(VMTEST) fuzz $(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS))
+
+soak: tree ## long chains of kernels with random handovers, 10 minutes or more; SEED=n repeats one
+	@$(VMTEST) soak --only '$(ONLY)' $(SEED:%=--seed %)
 
 bench: tree ## count the instructions of handovers; ROWS=0,1k measures a few, MAINLINE=1 mainline too
 	@tools/testing/selftests/kho/bench.py --linux build/linux --build build --rows '$(ROWS)' \
@@ -48,4 +51,4 @@ setup: ## install the Debian packages that are missing
 clean: ## remove everything generated
 	rm -rf build
 
-.PHONY: help demo test fuzz bench shell kernel tree patches check setup clean
+.PHONY: help demo test fuzz soak bench shell kernel tree patches check setup clean

@@ -24,6 +24,7 @@ class Scenario:
     timeout: int = 120
     icount: bool = False          # have the guest's time count instructions
     stages: int = 2               # kernels that must have reported
+    soak: bool = False            # for `vmtest.py soak`, not for `test`; gets a kho_seed=
     kunit: bool = False
     skipped: tuple = ()           # KUnit cases that cannot run there
     expected: Optional[str] = None  # splats that belong to the scenario
@@ -123,6 +124,8 @@ RAMOOPS = f"reserve_mem=1M:4096:oops {OOPS}"
 RAMOOPS_64K = f"reserve_mem=1M:65536:oops {OOPS}"
 ARM64 = ("arm64",)
 X86_64 = ("x86_64",)
+# Hundreds of boots in a row: a busy machine may not let a guest tick for seconds.
+BUSY = "no_timer_check rcupdate.rcu_cpu_stall_suppress=1"
 VA_52 = "kho_logged=52-bit.Virtual.Addressing"
 # Host checks, timeouts and memory differ; everything else is in the guest scripts.
 SCENARIOS = [
@@ -194,4 +197,16 @@ SCENARIOS = [
     Scenario("faults", arches=X86_64, flavour="debug", timeout=400,
              cmdline="kho=on kmemleak=on", expected="Call Trace"),
     Scenario("races", arches=X86_64, flavour="debug", timeout=240),
+    # What looks at the FDT is the same on all architectures.
+    Scenario("corrupt-fdt", arches=X86_64, script="corrupt", smp="1", stages=13, timeout=240,
+             cmdline="kho=off nokaslr kho_cases=fdt_cases kho_last=10"),
+    Scenario("corrupt-table", script="corrupt", smp="1", stages=16, timeout=240,
+             cmdline="kho=off nokaslr kho_cases=table_cases kho_last=13"),
+    Scenario("chain-random", stages=7, timeout=240,
+             cmdline="kho=on nokaslr kho_seed=1 kho_last=6 kho_every=5 kho_debug=2"),
+    Scenario("soak-chain", soak=True, script="chain-random", stages=52, timeout=3600,
+             cmdline=f"kho=on nokaslr kho_last=51 kho_every=10 {BUSY}"),
+    *(Scenario(f"soak-corrupt-{i}", soak=True, script="corrupt-random", smp="1",
+               stages=53, timeout=3600, cmdline=f"kho=off nokaslr kho_last=50 {BUSY}")
+      for i in range(1, 5)),
 ]

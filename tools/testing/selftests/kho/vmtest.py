@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""Owns the command line of the QEMU tests: vmtest.py kernel|test|demo|shell|fuzz.
+"""Owns the command line of the QEMU tests: vmtest.py kernel|test|soak|demo|shell|fuzz.
 Builds what is missing, runs scenarios side by side, and sums up."""
 
 import argparse
@@ -9,8 +9,11 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
+from itertools import count
 from pathlib import Path
+from random import randrange
 
 import fuzz
 import guest
@@ -24,13 +27,15 @@ from scenarios import SCENARIOS, Scenario, dtc
 def arguments():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("action", nargs="?", default="test",
-                   choices=["kernel", "test", "demo", "shell", "fuzz"])
+                   choices=["kernel", "test", "soak", "demo", "shell", "fuzz"])
     p.add_argument("--arch", choices=sorted(ARCHES),
-                   help="test: all, if not given; otherwise x86_64")
+                   help="test and soak: all, if not given; otherwise x86_64")
     p.add_argument("--linux", type=Path, default=HERE.parents[3], help="the kernel tree to build")
     p.add_argument("--build", type=Path, default=Path("build"))
     p.add_argument("--seconds", type=int, default=600, help="fuzz: for how long, in all")
     p.add_argument("--only", default="", help="scenarios, separated by commas")
+    p.add_argument("--seed", type=int, default=randrange(1 << 24),
+                   help="soak: what randomness follows from")
     return p.parse_args()
 
 
@@ -50,9 +55,20 @@ def prepare(args, arch):
             "images": {f: out / ARCHES[arch]["image"] for f, out in outs.items()}}
 
 
-def run_one(ready, scenario, on_line=lambda line: None):
+def progress(arch, scenario):
+    """What is said of a long scenario while it runs: every tenth kernel."""
+    booted = count(1)
+
+    def on_line(line):
+        if "Linux version" in line and (n := next(booted)) % 10 == 0:
+            step(f"{arch} {scenario.name}: kernel {n} of {scenario.stages}")
+    return on_line if scenario.soak else lambda line: None
+
+
+def run_one(ready, scenario, on_line=None):
     out = ready["results"] / scenario.name
     step(f"{ready['arch']} {scenario.name} ...")
+    on_line = on_line or progress(ready["arch"], scenario)
     lines, ended = vm.run(ready["arch"], scenario, ready["images"][scenario.flavour],
                           ready["initrd"], ready["disk"], out, on_line)
     found = vm.verdicts(lines, scenario)
@@ -87,15 +103,25 @@ def report(title, found, lines, out):
                        f"  console: {os.path.relpath(out / 'console.log')}"]))
 
 
-def chosen(only, arches):
+def chosen(args, arches):
     """(architecture, scenario) for each that shall run, and names of host tests."""
-    names = [n for n in only.split(",") if n]
-    known = [s.name for s in SCENARIOS] + host.NAMES
+    names = [n for n in args.only.split(",") if n]
+    soak = args.action == "soak"
+    scenarios, hosts = [s for s in SCENARIOS if s.soak == soak], [] if soak else host.NAMES
+    known = [s.name for s in scenarios] + hosts
     if unknown := set(names) - set(known):
         raise Failure(f"no scenario {', '.join(sorted(unknown))}; there are: " + " ".join(known))
-    return ([(a, s) for a in arches for s in SCENARIOS
+    return ([(a, seeded(args, s)) for a in arches for s in scenarios
              if (not names or s.name in names) and a in (s.arches or ARCHES)],
-            [n for n in host.NAMES if not names or n in names])
+            [n for n in hosts if not names or n in names])
+
+
+def seeded(args, scenario):
+    """No two scenarios of a soak have the same seeds; a kernel adds its number."""
+    if not scenario.soak:
+        return scenario
+    seed = args.seed + 1000 * [s.name for s in SCENARIOS].index(scenario.name)
+    return replace(scenario, cmdline=f"{scenario.cmdline} kho_seed={seed}")
 
 
 def total(results):
@@ -106,10 +132,12 @@ def total(results):
 
 
 def test(args):
-    log_to(args.build / "test.log")
+    log_to(args.build / f"{args.action}.log")
+    if args.action == "soak":
+        say(f"SEED={args.seed} repeats this")
     ready, results = {}, []
     try:
-        todo, on_host = chosen(args.only, [args.arch] if args.arch else list(ARCHES))
+        todo, on_host = chosen(args, [args.arch] if args.arch else list(ARCHES))
     except Failure as e:
         say(f"FAILED: {e}")
         return total([[("failed", "scenario")]])
@@ -176,11 +204,11 @@ def shell(args):
 
 if __name__ == "__main__":
     options = arguments()
-    if options.action != "test":
+    if options.action not in ("test", "soak"):
         options.arch = options.arch or "x86_64"
     try:
-        actions = {"kernel": lambda a: prepare(a, a.arch) and 0, "test": test, "demo": demo,
-                   "shell": shell, "fuzz": search}
+        actions = {"kernel": lambda a: prepare(a, a.arch) and 0, "test": test, "soak": test,
+                   "demo": demo, "shell": shell, "fuzz": search}
         sys.exit(actions[options.action](options))
     except Failure as failure:
         sys.exit(f"vmtest: {failure}")

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0
+# Owns what scripts share that damage a handover between activation and the jump. The
+# first kernel of these has kho=off: its kexec is a plain one, and shows how much
+# memory a kernel should have.
+page=$(awk '/KernelPageSize/ { print $2 * 1024; exit }' /proc/self/smaps)
+# What is kept by mistake is no less: the window has 64 KiB, the smallest table two pages.
+# On arm64, the devicetree may need a page more for the two properties in it.
+total_noise=4
+# Slab caches and stacks differ by 100 KiB or so from boot to boot.
+free_noise=512
+
+# One range is all that is preserved.
+one_range() {
+	orders="put /mem-table 8 8 32; put table 0 8 $1; put table 8 8 $2; put table 16 4 1
+put table 20 4 12; put table 24 8 0; seal all"
+}
+obey() {
+	echo "$1" | tr ';' '\n' | while read -r order; do
+		echo "$order" >/sys/module/test_kho_damage/parameters/order || exit 1
+	done
+}
+# jump_damaged ORDERS: hand over, with that done to it.
+jump_damaged() {
+	check "kexec loads main" kexec_load main "kho=on kho_base=$scratch $carry"
+	check "activation" put 1 $KHO/active
+	read -r window _ <$KHO/window
+	check "the module that damages loads" load test_kho_damage window="$window"
+	check "it does what it is told" obey "$1"
+	kexec_go
+}
+# check_refusal WHY: a pattern.
+check_refusal() {
+	say "status: $(cat $FW/status)"
+	check "it is refused: $1" grep -Eq "^refused: $1" $FW/status
+	check "the log says so" logged "kho: handover refused: $1.*; nothing of it is kept"
+	check "nothing of it is to be had" fails ls $FW/fdt
+	check_memory $total_noise
+}
+# check_memory LESS: what is here, or was measured, with LESS KiB less.
+check_memory() {
+	at_least "all memory" "$(meminfo MemTotal)" "$kho_total" "$1"
+	check_healthy
+	settle=0 free_at_least "$kho_free" $((free_noise + $1))
+}
+
+case $kho_stage in
+0)	kexec_to main kho=on ;;
+1)	carry="kho_total=$(meminfo MemTotal) kho_free=$(free_kb)" ;;
+esac
+read -r scratch _ <$KHO/scratch
