@@ -5,8 +5,8 @@
  * Takes one of each page just before the jump, when nobody else runs. The next
  * kernel compares them as drivers take their pages (see kexec_kho_in.c). For the
  * rest of KHO this is a client like any other, but that it comes last: it has a
- * node in the FDT, and the hashes are in a vmalloc area, in the order of the
- * pages' addresses.
+ * node in the FDT, and the hashes are in a vmalloc area: their number, then they,
+ * in the order of the pages' addresses.
  */
 #define pr_fmt(fmt) "kho: " fmt
 
@@ -29,9 +29,9 @@
 
 /**
  * struct hashes - those of the outgoing handover
- * @hash: one for each page; NULL if no handover is active
- * @max:  room in that
- * @nr:   how many there are yet
+ * @hash: one for each page, behind their number; NULL if there are none
+ * @max:  room for so many
+ * @nr:   how many pages were seen
  * @kv:   tells the next kernel where @hash is
  */
 static struct hashes {
@@ -54,8 +54,9 @@ __be32 kho_hash_page(unsigned long pfn)
 
 static void hash_run(unsigned long pfn, unsigned long nr)
 {
-	for (; nr && out.nr < out.max; nr--)
-		out.hash[out.nr++] = kho_hash_page(pfn++);
+	for (; nr; nr--, pfn++)
+		if (out.nr++ < out.max)
+			out.hash[out.nr] = kho_hash_page(pfn);
 	/* It may take long, and nothing else can run */
 	touch_nmi_watchdog();
 	rcu_cpu_stall_reset();
@@ -76,6 +77,8 @@ void kho_before_jump(const struct kimage *image)
 	preempt_disable();
 	out.nr = 0;
 	kho_mem_walk(hash_run);
+	if (out.nr <= out.max)
+		out.hash[0] = cpu_to_be32(out.nr);
 }
 
 static void give_up(void)
@@ -90,9 +93,9 @@ static int prepare(void)
 	unsigned long pages = kho_mem_nr_pages();
 	int err;
 
-	/* What this preserves itself counts, too */
-	out.max = pages + pages / 512 + 16;
-	out.hash = vcalloc(out.max, sizeof(*out.hash));
+	/* What this preserves itself counts, too, and what others still do */
+	out.max = pages + pages / 512 + 1024;
+	out.hash = vcalloc(1 + out.max, sizeof(*out.hash));
 	err = out.hash ? kho_preserve_vmalloc(out.hash, &out.kv) : -ENOMEM;
 	if (err) {
 		vfree(out.hash);
@@ -113,12 +116,16 @@ static int hash_notify(struct notifier_block *nb, unsigned long event, void *fdt
 {
 	int err;
 
-	if (event == KEXEC_KHO_ABORT)
+	if (event == KEXEC_KHO_ABORT && out.hash)
 		give_up();
 	if (event != KEXEC_KHO_DUMP)
 		return NOTIFY_DONE;
 
 	err = prepare();
+	if (err == -EINVAL) {
+		pr_warn("the contents of what is preserved will not be checked: no memory for hashes but what was added after boot\n");
+		return NOTIFY_DONE;
+	}
 	if (err)
 		return notifier_from_errno(err);
 	err = write_node(fdt);
@@ -155,15 +162,15 @@ static int __init hash_init(void)
 		memcpy(&kv, found, sizeof(kv));
 		hash = kho_restore_vmalloc(&kv);
 	}
-	if (hash && (!IS_ENABLED(CONFIG_KEXEC_HANDOVER_DEBUG) ||
-		     PAGE_SIZE * (u64)be32_to_cpu(kv.pages) / sizeof(*hash) < kho_in.pages)) {
-		vfree(hash);
-		hash = NULL;
-	}
-	if (hash)
+	if (hash && IS_ENABLED(CONFIG_KEXEC_HANDOVER_DEBUG) &&
+	    be32_to_cpu(*hash) == kho_in.pages &&
+	    kho_in.pages < PAGE_SIZE * (u64)be32_to_cpu(kv.pages) / sizeof(*hash)) {
 		pr_info("the contents of %lu pages are checked as they are taken\n",
 			kho_in.pages);
-	kho_in.hash = hash;
+		kho_in.hash = hash + 1;
+	} else {
+		vfree(hash);
+	}
 
 	return IS_ENABLED(CONFIG_KEXEC_HANDOVER_DEBUG) && kho_is_enabled() ?
 		register_kho_notifier(&hash_nb) : 0;

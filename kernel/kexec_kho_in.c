@@ -207,9 +207,11 @@ static int check_contents(const struct part *p)
 
 	before = p->x->before + (p->x->kept ? bitmap_weight(p->x->kept, p->first) :
 					      p->first);
-	for (i = 0; i < p->nr; i++)
+	for (i = 0; i < p->nr; i++) {
 		if (kho_hash_page(part_pfn(p) + i) != kho_in.hash[before + i])
 			return -EIO;
+		cond_resched();
+	}
 	return 0;
 }
 
@@ -603,8 +605,9 @@ static unsigned int vmalloc_pages(__be64 next, struct page **pages,
  *
  * Context: may sleep. Not before core_initcall().
  * Return: the area, with its contents, at an address of this kernel's choice, to
- * be freed with vfree(); NULL if it cannot be restored, or not for lack of
- * memory, which is logged: then nothing is taken, and it may be tried again.
+ * be freed with vfree(); NULL if it cannot be restored, which is logged. Nothing
+ * is taken then, and it may be tried again; but of an area that lists a page
+ * twice, what was taken by then is freed.
  */
 void *kho_restore_vmalloc(const struct kho_vmalloc *kv)
 {

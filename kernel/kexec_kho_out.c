@@ -72,6 +72,15 @@ static struct notifier_block *next_notifier(struct notifier_block *nb)
 					 lockdep_is_held(&kho_out.lock));
 }
 
+static bool is_registered(const struct notifier_block *nb)
+{
+	struct notifier_block *other = first_notifier();
+
+	while (other && other != nb)
+		other = next_notifier(other);
+	return other;
+}
+
 /* Tell the notifiers before @end, or all of them, that the handover is off */
 static void call_abort(struct notifier_block *end)
 {
@@ -394,17 +403,21 @@ EXPORT_SYMBOL_GPL(register_kho_notifier);
  * A handover that is active has this notifier's state in it, so it is aborted.
  *
  * Context: may sleep.
- * Return: 0, or -ENOENT if it was not registered.
+ * Return: 0; -ENOENT if it was not registered; -EBUSY if kexec is under way:
+ * what it handed over is on its way, and must not be freed or changed any more.
  */
 int unregister_kho_notifier(struct notifier_block *nb)
 {
 	guard(mutex)(&kho_out.lock);
+	if (!is_registered(nb))
+		return -ENOENT;
 	if (kho_out.active && !kho_out.jumping) {
 		pr_warn("%ps is leaving: the active handover is aborted\n",
 			nb->notifier_call);
 		deactivate();
 	}
-	return raw_notifier_chain_unregister(&kho_out.chain, nb);
+	return raw_notifier_chain_unregister(&kho_out.chain, nb) ?:
+	       kho_out.jumping ? -EBUSY : 0;
 }
 EXPORT_SYMBOL_GPL(unregister_kho_notifier);
 
@@ -499,12 +512,10 @@ static ssize_t active_show(struct kobject *kobj, struct kobj_attribute *attr,
 			   char *buf)
 {
 	bool active;
-	int err;
 
 	/* An activation takes as long as drivers take: whoever waits may give up */
-	err = mutex_lock_interruptible(&kho_out.lock);
-	if (err)
-		return err;
+	if (mutex_lock_interruptible(&kho_out.lock))
+		return -ERESTARTSYS;
 	active = kho_out.active;
 	mutex_unlock(&kho_out.lock);
 	return sysfs_emit(buf, "%d\n", active);
@@ -520,9 +531,8 @@ static ssize_t active_store(struct kobject *kobj, struct kobj_attribute *attr,
 	if (err)
 		return err;
 
-	err = mutex_lock_interruptible(&kho_out.lock);
-	if (err)
-		return err;
+	if (mutex_lock_interruptible(&kho_out.lock))
+		return -ERESTARTSYS;
 	if (kho_out.jumping)
 		err = -EBUSY;
 	else if (on)

@@ -783,6 +783,9 @@ static void abort_test(struct kunit *test)
 	calls(t);
 
 	t->probe[0].dump = dump_refuse;
+	KUNIT_EXPECT_EQ(test, unregister_kho_notifier(&(struct notifier_block){ }),
+			-ENOENT);
+	KUNIT_EXPECT_TRUE(test, kho_out.active);
 	KUNIT_EXPECT_EQ(test, kho_abort(), 0);
 	KUNIT_EXPECT_STREQ(test, calls(t), "CAB");
 	KUNIT_EXPECT_EQ(test, turn_on(), -EPERM);
@@ -850,6 +853,9 @@ static void kexec_test(struct kunit *test)
 
 	/* Too late for anybody to change it */
 	KUNIT_EXPECT_EQ(test, kho_abort(), -EBUSY);
+	t->probe[0].on = false;
+	KUNIT_EXPECT_EQ(test, unregister_kho_notifier(&t->probe[0].nb), -EBUSY);
+	KUNIT_EXPECT_EQ(test, unregister_kho_notifier(&t->probe[0].nb), -ENOENT);
 	KUNIT_EXPECT_EQ(test, active_store(NULL, &active_attr, "0", 1), -EBUSY);
 	KUNIT_EXPECT_TRUE(test, kho_out.active);
 }

@@ -195,9 +195,9 @@ err_free:
 
 static void __exit sample_exit(void)
 {
-	/* First: this aborts a handover that has the pages in it */
-	unregister_kho_notifier(&sample_nb);
-	free_pages_all();
+	/* First: this aborts a handover that has the pages in it, if it is not too late */
+	if (!unregister_kho_notifier(&sample_nb))
+		free_pages_all();
 }
 
 module_init(sample_init);

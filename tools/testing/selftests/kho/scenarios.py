@@ -186,7 +186,7 @@ SCENARIOS = [
     # The first kernel uses half of the memory. The second node has only a DIMM that is
     # added: QEMU does not list that in the map of memory.
     Scenario("hotplug", arches=X86_64, smp="2,sockets=2", mem="1G,slots=1,maxmem=2G", stages=3,
-             cmdline="kho=on mem=512M",
+             cmdline="kho=on mem=512M", expected="page dumped because: unmovable page",
              qemu=(*numa(1024, 0), "-object", "memory-backend-ram,id=dimm,size=128M",
                    "-device", "pc-dimm,memdev=dimm,node=1")),
     # arm64's debug flavour has nothing of this.

@@ -39,13 +39,13 @@ def arguments():
     return p.parse_args()
 
 
-def prepare(args, arch):
-    """Kernels, initramfs, disk. Returns what a guest needs to boot."""
+def prepare(args, arch, flavours=None):
+    """Kernels (all, if not given), initramfs, disk. Returns what a guest needs to boot."""
     build_dir = args.build.resolve()
     build_dir.mkdir(exist_ok=True)
     # Linking leaves CPUs idle: the next kernel takes them.
+    flavours = flavours or ARCHES[arch]["flavours"]
     with ThreadPoolExecutor(2) as pool:
-        flavours = ARCHES[arch]["flavours"]
         outs = dict(zip(flavours, pool.map(partial(kernel.build, arch, linux=args.linux.resolve(),
                                                    build_dir=build_dir, jobs=os.cpu_count()),
                                            flavours)))
@@ -169,7 +169,7 @@ def narrate(line):
 
 def demo(args):
     log_to(args.build / "demo.log")
-    ready = prepare(args, args.arch)
+    ready = prepare(args, args.arch, ["main", "debug"])
     scenario = next(s for s in SCENARIOS if s.name == "demo")
     found = run_one(ready, scenario, narrate)
     out = ready["results"] / scenario.name

@@ -9,8 +9,7 @@
 #define pr_fmt(fmt)		fmt
 #endif
 
-#define printk(...)		(0 ? printf(__VA_ARGS__) : 0)
-#define pr_err(fmt, ...)	printk(pr_fmt(fmt), ##__VA_ARGS__)
+#define pr_err(fmt, ...)	(0 ? printf(pr_fmt(fmt), ##__VA_ARGS__) : 0)
 #define pr_warn			pr_err
 #define pr_info			pr_err
 #define pr_debug		pr_err

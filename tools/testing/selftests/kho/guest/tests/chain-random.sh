@@ -36,8 +36,10 @@ for file in $FW/unlisted $FW/unclaimed/*; do
 	check "then nothing is left of it" is "$file" 0
 done
 if [ "$flavour" = main ] && [ "$kho_stage" != 1 ]; then
-	check "all that was preserved is memory again, to the page" \
-		[ $((total + preserved)) = "$(meminfo MemTotal)" ]
+	# The page hashes that debug hands over are memory again before anybody looks.
+	[ "$kho_stage" = $((${kho_debug:--9} + 2)) ] ||
+		check "all that was preserved is memory again, to the page" \
+			[ $((total + preserved)) = "$(meminfo MemTotal)" ]
 	held=$(cat /sys/module/test_kho/parameters/held_kib)
 	at_least "all memory" "$(meminfo MemTotal)" "$kho_total" $lists
 	free_at_least "$kho_free" $((lists + noise)) "$held"

@@ -7,6 +7,9 @@ text=$(awk '$3 == "_text" { print $1 }' /proc/kallsyms)
 [ "$kho_stage" = 0 ] || check_arrival "$kho_expect"
 [ "$flavour" = main ] || [ -z "$kho_logged" ] ||
 	check "the log has $kho_logged" logged "$kho_logged"
+# Both have CONFIG_KEXEC_HANDOVER_DEBUG.
+[ "$kho_stage" = 0 ] || [ "$kho_first-$kho_second-$flavour" != debug-debug-debug ] ||
+	check "contents will be checked" logged "kho: the contents of [0-9]+ pages are checked"
 forget_log
 # Other contents each time: what is left of an older kernel would not do.
 check "the test module loads" load test_kho seed=$((kho_stage + 1)) \
@@ -24,7 +27,8 @@ if [ "$kho_stage" != 0 ]; then
 fi
 case $kho_stage in
 0)	activate; kexec_to "$kho_second" "kho_expect=$kho_second kho_text=$text $kho_next" ;;
-1)	activate; kexec_to "$kho_first" "kho_expect=$kho_first kho_text=$kho_text,$text $kho_last" ;;
+1)	activate
+	kexec_to "$kho_first" "kho_expect=$kho_first kho_text=$kho_text,$text $kho_last" ;;
 2)	[ -z "$kho_leaks" ] || check "nothing is leaked" no_leaks
 	# Two in a row may coincide by chance; three in a row do not.
 	check "the kernels lay at different addresses" \

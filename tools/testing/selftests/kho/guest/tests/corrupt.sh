@@ -30,7 +30,8 @@ fdt_cases() {
 		orders="put /scratch 0 8 0x1000000; seal fdt" ;;
 	3)	why="not an FDT .*TRUNCATED" orders="put fdt 4 4 64" ;;
 	4)	why="the FDT has 65540 bytes, its window 65536" orders="put fdt 4 4 65540" ;;
-	5)	why="(bad FDT structure|the FDT is not one tree)" orders="flip struct 3 1; seal fdt" ;;
+	5)	why="(bad FDT structure|the FDT is not one tree)"
+		orders="flip struct 3 1; seal fdt" ;;
 	6)	why="the FDT names no format" orders="flip strings 0 0; seal fdt" ;;
 	7)	why="its format is \"kho-v1\", this kernel reads"	# mainline's
 		orders="put /compatible 0 8 0x6b686f2d76310000; put /compatible 8 4 0; seal fdt" ;;

@@ -8,7 +8,7 @@ case $kho_stage in
 	check "active says 0" is $KHO/active 0
 	check "the log names the notifier" \
 		logged "\[test_kho\] refused the handover"
-	check "kexec loads debug" kexec_load debug
+	check "kexec loads main" kexec_load main
 	check "kexec -e fails" fails kexec -e
 	check "the disk still works" sh -c 'dd if=/dev/vda of=/dev/null bs=1M count=4 2>/dev/null'
 	check_healthy
@@ -19,7 +19,7 @@ case $kho_stage in
 	check "the verbose module unloads" rmmod test_kho
 	check "the test module loads" load test_kho
 	kexec_go ;;
-1)	check_arrival debug
+1)	check_arrival main
 	check_state
 	check_healthy ;;
 esac

@@ -74,7 +74,7 @@ inject() {
 		left; before=$left
 		if $first $n "$@" 2>/dev/null; then result=worked; else result=failed; fi
 		left
-		$after $result || { bad=$((bad + 1)); say "after fault $n in $name, which $result"; }
+		$after $result || { bad=$((bad + 1)); say "after fault $n in $name: $result"; }
 		n=$((n + 1 + n / step))
 		[ $left != $before ] || { calm=$((calm + 1)); continue; }
 		faults=$((faults + 1)) calm=0
@@ -122,10 +122,12 @@ case $kho_stage in
 	inject "activation" kernfs_fop_write_iter 10 100000 after_activation nth_put 1 $KHO/active
 	inject "activation, twice each time" kernfs_fop_write_iter 20 100000 after_activation \
 		two_put 1 $KHO/active
-	check "the log says that it failed" logged "kho: activation failed: -ENOMEM; nothing has changed"
+	check "the log says that it failed" \
+		logged "kho: activation failed: -ENOMEM; nothing has changed"
 	check "activation leaks nothing" same preserved
 
-	inject "setting fdt_max" kernfs_fop_write_iter 2 100000 after_fdt_max nth_put 131072 $KHO/fdt_max
+	inject "setting fdt_max" kernfs_fop_write_iter 2 100000 after_fdt_max \
+		nth_put 131072 $KHO/fdt_max
 	check "the log says that it failed" logged "kho: no 131072 bytes of contiguous memory"
 	check "setting fdt_max leaks nothing" same preserved
 

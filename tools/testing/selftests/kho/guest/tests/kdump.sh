@@ -35,12 +35,18 @@ check_sample() {
 	[ $i = 8 ]
 }
 
-# The test module's list of pages leads to its directory, which begins with a folio
+# The test module's list of pages leads to its directory: take the first folio in there.
+# An item's words are its address, then length and seed, then index, kind and node.
 check_item() {
-	dir=$(be64_at "$1" 8)
-	item=$(be64_at "$dir" 0)
+	dir=$(be64_at "$1" 8) at=0
+	while [ $(($(be64_at "$dir" $((at + 16))) >> 16 & 0xffff)) != 1 ]; do
+		at=$((at + 24))
+		[ $at -lt 2400 ] || return 1
+	done
+	item=$(be64_at "$dir" $at)
 	say "the list at $1 leads to the directory at $dir, that to the folio at $item"
-	word=$(((seed << 32 | 1) * 0x9e3779b97f4a7c15))
+	index=$(($(be64_at "$dir" $((at + 16))) >> 32))
+	word=$(((seed << 32 | index + 1) * 0x9e3779b97f4a7c15))
 	[ "$(u64_at "$item" 0)" = "$(printf %016x $word)" ] &&
 		[ "$(u64_at "$item" 4088)" = "$(printf %016x $((word + 511)))" ]
 }

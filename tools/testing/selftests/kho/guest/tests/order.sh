@@ -8,12 +8,12 @@ case $kho_stage in
 0)	check "fdt_max can be set" put 131072 $KHO/fdt_max
 	check "fdt_max says so" is $KHO/fdt_max 131072
 	check "not to more than 256 KiB" fails put 262145 $KHO/fdt_max
-	check "kexec loads debug" kexec_load debug kho_expect=debug
+	check "kexec loads main" kexec_load main kho_expect=main
 	check "not while an image is loaded" fails put 65536 $KHO/fdt_max
 	check "the log says why" logged "fdt_max is fixed while an image is loaded"
 	check "kexec -u" kexec -u
 	check "now it can" put 262144 $KHO/fdt_max
-	check "kexec loads debug again" kexec_load debug kho_expect=debug
+	check "kexec loads main again" kexec_load main kho_expect=main
 	activate
 	check "not while a handover is active" fails put 65536 $KHO/fdt_max
 	kexec_go ;;
