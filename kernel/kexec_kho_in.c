@@ -650,21 +650,20 @@ err_free:
 }
 EXPORT_SYMBOL_GPL(kho_restore_vmalloc);
 
-static void count_left(const struct kho_mem *mem, void *data)
-{
-	unsigned long bit, last, end, *pages = data;
-	struct part p;
-	u64 at;
+typedef void (*part_fn)(const struct part *p, void *data);
 
-	for_each_part(p, at, mem) {
-		bit = p.x->bit + p.first;
-		end = bit + p.nr;
-		for_each_clear_bitrange_from(bit, last, kho_in.taken, end)
-			*pages += last - bit;
-	}
+static void count_left(const struct part *p, void *data)
+{
+	*(unsigned long *)data += p->nr;
 }
 
-static void release_left(const struct kho_mem *mem, void *data)
+static void release_left(const struct part *p, void *data)
+{
+	return_part(p);
+}
+
+/* Call a function for each run of pages of a range that nobody has taken */
+static void walk_left(const struct kho_mem *mem, part_fn fn, void *data)
 {
 	unsigned long bit, last, end;
 	struct part p;
@@ -674,27 +673,23 @@ static void release_left(const struct kho_mem *mem, void *data)
 		bit = p.x->bit + p.first;
 		end = bit + p.nr;
 		for_each_clear_bitrange_from(bit, last, kho_in.taken, end)
-			return_part(&(struct part){
-				p.x, bit - p.x->bit, last - bit
-			});
+			fn(&(struct part){ p.x, bit - p.x->bit, last - bit },
+			   data);
 	}
 }
 
-/* Call a function for each range that a top-level node lists */
-static void walk_listed(unsigned int node,
-			void (*fn)(const struct kho_mem *mem, void *data),
-			void *data)
+/* The same for all ranges that a top-level node lists */
+static void walk_listed(unsigned int node, part_fn fn, void *data)
 {
 	unsigned long i;
 
 	for (i = 0; i < kho_in.listings; i++)
 		if (kho_in.listing[i].node == node)
-			fn(&kho_in.listing[i].mem, data);
+			walk_left(&kho_in.listing[i].mem, fn, data);
 }
 
-/* Call a function for each range that no node lists */
-static void walk_unlisted(void (*fn)(const struct kho_mem *mem, void *data),
-			  void *data)
+/* The same for all ranges that no node lists */
+static void walk_unlisted(part_fn fn, void *data)
 {
 	const struct kho_listing *l = kho_in.listing, *last = l + kho_in.listings;
 	unsigned long i;
@@ -710,7 +705,7 @@ static void walk_unlisted(void (*fn)(const struct kho_mem *mem, void *data),
 				l++;
 			gap.len = (l < last ? clamp(l->mem.addr, addr, end) : end) - addr;
 			if (gap.len)
-				fn(&gap, data);
+				walk_left(&gap, fn, data);
 			addr += gap.len;
 			if (addr < end)
 				addr = min(end, l->mem.addr + l->mem.len);
