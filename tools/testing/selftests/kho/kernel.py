@@ -4,6 +4,7 @@ option came out as asked, and builds image and modules, only when needed."""
 
 import hashlib
 import re
+import shutil
 import subprocess
 
 from common import ARCHES, HERE, Failure, native, run, step
@@ -12,16 +13,20 @@ FLAVOURS = {
     "main": ["common", "handover", "main"],
     "debug": ["common", "handover", "debug"],
     "64k": ["common", "handover"],
-    "nokho": ["common", "nokho"],
     # For bench.py only; base is the kernel without the series.
     "bench": ["common", "handover", "bench"],
     "base": ["common", "handover", "bench", "base"],
     "mainline": ["common", "handover", "bench", "mainline"],
 }
+# Flavours that differ from another in a few options: what it has is theirs, and they
+# are built from a copy of it, in which kbuild compiles what those options change.
+VARIANT_OF = {"nokho": "main"}
 
 
 def fragments(arch, flavour):
     """Later ones win; what only one architecture's flavour needs is optional."""
+    if flavour in VARIANT_OF:
+        return fragments(arch, VARIANT_OF[flavour]) + [HERE / f"configs/{flavour}.config"]
     paths = [HERE / f"configs/{n}.config" for n in [*FLAVOURS[flavour], arch, f"{arch}-{flavour}"]]
     return [p for p in paths if p.exists()]
 
@@ -64,6 +69,19 @@ def configure(make, out, frags, strict):
         check_config(options(merged.read_text()), options(fresh.read_text()))
 
 
+def begin(out, base):
+    """A new output directory: empty, or a copy of base, if that is built."""
+    if (base / "built").exists() and not out.exists():
+        partial = out.with_suffix(".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(base, partial, symlinks=True, ignore=shutil.ignore_patterns("built"))
+        # Only the objects of objtool have been told where they are.
+        for cmd in (partial / "tools").rglob(".*.cmd"):
+            cmd.write_text(cmd.read_text().replace(str(base), str(out)))
+        partial.rename(out)
+    out.mkdir(parents=True, exist_ok=True)
+
+
 def build(arch, flavour, linux, build_dir, jobs, foreign=""):
     """Returns the output directory, with image and modules up to date. A foreign tree
     may lack options, and this text changes with its sources."""
@@ -73,7 +91,7 @@ def build(arch, flavour, linux, build_dir, jobs, foreign=""):
     if stamp.exists() and stamp.read_text() == state:
         return out
     step(f"building kernel {arch}-{flavour}")
-    out.mkdir(parents=True, exist_ok=True)
+    begin(out, build_dir / f"kernel/{arch}-{VARIANT_OF.get(flavour)}")
     spec = ARCHES[arch]
     # LOCALVERSION= keeps git's state out of the version string.
     cross = "" if native(arch) else spec["triplet"] + "-"
