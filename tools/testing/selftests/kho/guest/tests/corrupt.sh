@@ -61,7 +61,7 @@ table_cases() {
 	9)	why="the memory table has an entry of unknown type 3"
 		orders="put extent 16 4 3; seal all" ;;
 	10)	why="a chunk has pages of a folio that are not preserved"
-		orders="put bits $((page / 2)) 8 0xffffffffffffffff; seal all" ;;
+		orders="put bits 0 8 0; put bits $((page / 2)) 8 0xffffffffffffffff; seal all" ;;
 	11)	why="memory table .* is in (scratch|use by)"
 		orders="put chunk 24 8 $scratch; seal all" ;;
 	12)	why="memory table .* is in what it preserves"
