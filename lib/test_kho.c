@@ -61,6 +61,10 @@ static bool restore = true;
 module_param(restore, bool, 0444);
 MODULE_PARM_DESC(restore, "look for what the previous kernel left");
 
+static bool spoil;
+module_param(spoil, bool, 0444);
+MODULE_PARM_DESC(spoil, "change what arrived, and expect that nobody gets it like that");
+
 static unsigned long held_kib;
 module_param(held_kib, ulong, 0444);
 MODULE_PARM_DESC(held_kib, "memory that the module holds");
@@ -383,11 +387,30 @@ static int check_contents(const struct item *item, const void *p)
 	return -EBADMSG;
 }
 
+/* With CONFIG_KEXEC_HANDOVER_DEBUG: what a stray write hit is nobody's */
+static int check_spoilt(const struct item *item)
+{
+	struct kho_mem mem = { .addr = phys_of(item), .len = PAGE_SIZE };
+	u8 *last = phys_to_virt(mem.addr + mem.len - 1);
+	void *p;
+
+	*last ^= 1;
+	p = kho_claim_mem(&mem) ?: take_item(item);
+	*last ^= 1;
+	if (!p)
+		return 0;
+	pr_err("ERROR: item of kind %u at %#llx was changed, and yet restored\n",
+	       kind_of(item), phys_of(item));
+	return -EEXIST;
+}
+
 static int restore_item(const struct item *item, bool keep, bool first)
 {
-	void *p = take_item(item);
-	int err = 0;
+	int err = first && spoil ? check_spoilt(item) : 0;
+	void *p = err ? NULL : take_item(item);
 
+	if (err)
+		return err;
 	if (!p) {
 		pr_err("ERROR: item of kind %u with %u pages at %#llx cannot be restored\n",
 		       kind_of(item), be32_to_cpu(item->nr), phys_of(item));

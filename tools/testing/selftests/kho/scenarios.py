@@ -189,7 +189,9 @@ SCENARIOS = [
              cmdline="kho=on mem=512M", expected="page dumped because: unmovable page",
              qemu=(*numa(1024, 0), "-object", "memory-backend-ram,id=dimm,size=128M",
                    "-device", "pc-dimm,memdev=dimm,node=1")),
-    # arm64's debug flavour has nothing of this.
+    Scenario("chain-hashed", arches=ARM64, script="chain", flavour="debug", stages=3,
+             cmdline="kho=on kho_first=debug kho_second=debug"),
+    # arm64's debug flavour has little of this.
     Scenario("chain-debug", arches=X86_64, script="chain", flavour="debug", stages=3, timeout=300,
              cmdline="kho=on kho_first=debug kho_second=debug page_owner=on page_poison=1 "
              "kho_last=kmemleak=on kho_leaks=1", check=dtc_round_trip),

@@ -8,18 +8,22 @@ text=$(awk '$3 == "_text" { print $1 }' /proc/kallsyms)
 [ "$flavour" = main ] || [ -z "$kho_logged" ] ||
 	check "the log has $kho_logged" logged "$kho_logged"
 # Both have CONFIG_KEXEC_HANDOVER_DEBUG.
-[ "$kho_stage" = 0 ] || [ "$kho_first-$kho_second-$flavour" != debug-debug-debug ] ||
+hashed=
+[ "$kho_stage" = 0 ] || [ "$kho_first-$kho_second-$flavour" != debug-debug-debug ] || hashed=1
+[ -z "$hashed" ] ||
 	check "contents will be checked" logged "kho: the contents of [0-9]+ pages are checked"
 forget_log
 # Other contents each time: what is left of an older kernel would not do.
 check "the test module loads" load test_kho seed=$((kho_stage + 1)) \
-	${kho_fragments:+fragments=$kho_fragments}
+	${kho_fragments:+fragments=$kho_fragments} ${hashed:+spoil=1}
 check "the sample driver loads" load kho_sample
 if [ "$kho_stage" != 0 ]; then
 	check "folios, ranges and vmalloc have their contents" \
 		logged "test_kho: restored .*contents match"
 	check "what was unpreserved cannot be had" \
 		logged "kho: cannot restore the pages .*: it was not preserved"
+	[ -z "$hashed" ] || check "what changed after the jump cannot be had" logged \
+		"kho: cannot restore the pages .*: its contents have changed since the jump"
 	check "the sample's data is verified" logged "kho_sample: found.*verified"
 	check "nothing is left unclaimed" \
 		[ "$(cat $FW/unclaimed/* $FW/unlisted | sort -u)" = 0 ]
