@@ -571,16 +571,25 @@ static int new_window(size_t size)
 
 static int resize_window(size_t size)
 {
-	guard(mutex)(&kho_out.lock);
+	int err = -EBUSY;
+
 	if (kho_out.active) {
 		pr_err("fdt_max is fixed while a handover is active: echo 0 > /sys/kernel/kho/active first\n");
 		return -EBUSY;
 	}
-	if (kexec_image && kexec_image->kho) {
-		pr_err("fdt_max is fixed while an image is loaded: kexec -u first\n");
+
+	/*
+	 * Images are loaded under this lock, and note where the window is. A
+	 * panic needs it, too: it is not held while waiting for an activation.
+	 */
+	if (!kexec_trylock())
 		return -EBUSY;
-	}
-	return new_window(size);
+	if (kexec_image && kexec_image->kho)
+		pr_err("fdt_max is fixed while an image is loaded: kexec -u first\n");
+	else
+		err = new_window(size);
+	kexec_unlock();
+	return err;
 }
 
 static ssize_t fdt_max_store(struct kobject *kobj, struct kobj_attribute *attr,
@@ -597,11 +606,10 @@ static ssize_t fdt_max_store(struct kobject *kobj, struct kobj_attribute *attr,
 		return -EINVAL;
 	}
 
-	/* Images are loaded under this lock, and note where the window is */
-	if (!kexec_trylock())
-		return -EBUSY;
+	if (mutex_lock_interruptible(&kho_out.lock))
+		return -ERESTARTSYS;
 	err = resize_window(size);
-	kexec_unlock();
+	mutex_unlock(&kho_out.lock);
 	return err ?: count;
 }
 

@@ -30,6 +30,14 @@ start() {
 		sleep 0.5
 	done >/dev/null
 }
+# waits PID WHERE: until it does, in a function of the kernel.
+waits() {
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		! grep -q "$2" /proc/$1/stack || return 0
+		sleep 0.5
+	done
+	false
+}
 go_on() { put N $FAULTS/hold; wait; }
 # Activation by a process that gets a signal while a notifier is at work.
 interrupted() {
@@ -37,6 +45,7 @@ interrupted() {
 	kill -$1 $!
 	check "an activation is under way" is $FAULTS/held Y
 	cat $KHO/active &
+	check "somebody waits for it" waits $! active_show
 	kill -$1 $!
 	wait $!
 	check "whoever waits for it can give up ($1)" is $FAULTS/held Y
@@ -58,6 +67,16 @@ case $kho_stage in
 	put 1 $FAULTS/preserve
 	interrupted TERM
 	interrupted KILL
+
+	start "put 1 $KHO/active"
+	put 131072 $KHO/fdt_max &
+	check "somebody waits to set the size" waits $! fdt_max_store
+	# A panic would want the same lock.
+	check "meanwhile an image can be loaded" kexec_load main
+	check "and unloaded" kexec -u
+	go_on
+	check "the size is fixed" is $KHO/fdt_max 65536
+	put 0 $KHO/active
 
 	start "put 1 $KHO/active" "put 1 $KHO/active"
 	go_on
