@@ -2,6 +2,7 @@
 #ifndef _KHO_MUTATE_H
 #define _KHO_MUTATE_H
 
+#include <linux/compiler.h>
 #include <linux/types.h>
 
 /* Not under NDEBUG, and not only of a fuzzer with assertions */
@@ -14,7 +15,7 @@
 /* For what looks at much of what the test itself has */
 #define fast	__attribute__((no_sanitize("address", "undefined", "coverage")))
 
-void broken(const char *what, const char *file, int line) __attribute__((noreturn));
+void __noreturn broken(const char *what, const char *file, int line);
 
 void tell(const char *status);
 size_t LLVMFuzzerMutate(u8 *data, size_t size, size_t max);

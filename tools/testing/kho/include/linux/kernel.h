@@ -3,11 +3,11 @@
 #define _KHO_LINUX_KERNEL_H
 
 #include_next <linux/kernel.h>
+#include <linux/bug.h>
 #include <linux/errno.h>
 #include <linux/kconfig.h>
 #include <linux/string.h>
 #include <linux/printk.h>
-#include <asm/bug.h>
 
 #define kstrtobool(p, res)	strtobool(p, res)
 

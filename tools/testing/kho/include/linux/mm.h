@@ -23,7 +23,6 @@
 #define MIGRATE_CMA		1
 #define debug_pagealloc_enabled()	false
 #define get_num_physpages()	0UL
-#define page_zone(page)		(&host_zone)
 
 typedef u64 pte_t;
 
@@ -37,5 +36,10 @@ struct host_zone {
 
 extern struct host_zone host_zone;
 extern unsigned long totalcma_pages;
+
+static inline struct host_zone *page_zone(const struct page *page)
+{
+	return &host_zone;
+}
 
 #endif
