@@ -325,21 +325,40 @@ static void drop_chunk(unsigned long index)
 	free_chunk(xa_erase(&chunks, index));
 }
 
-/* Pages from @pfn on that are in one chunk and before @end */
-static unsigned long part_of(unsigned long pfn, unsigned long end)
+/**
+ * struct part - pages of a range that are in one chunk
+ * @chunk: the chunk, NULL if nothing in it is preserved
+ * @index: its number
+ * @bit:   the first page, in the chunk
+ * @nr:    number of pages
+ */
+struct part {
+	struct chunk *chunk;
+	unsigned long index;
+	unsigned long bit;
+	unsigned long nr;
+};
+
+/* The next part of a range, from @pfn on, which moves behind it */
+static bool next_part(struct part *p, unsigned long *pfn, unsigned long end)
 {
-	return min(end - pfn, CHUNK_PAGES - pfn % CHUNK_PAGES);
+	if (*pfn >= end)
+		return false;
+
+	p->index = *pfn / CHUNK_PAGES;
+	p->bit = *pfn % CHUNK_PAGES;
+	p->nr = min(end - *pfn, CHUNK_PAGES - p->bit);
+	p->chunk = find_chunk(p->index);
+	*pfn += p->nr;
+	return true;
 }
 
 static bool is_free(unsigned long pfn, unsigned long end)
 {
-	unsigned long part;
-	struct chunk *c;
+	struct part p;
 
-	for (; pfn < end; pfn += part) {
-		part = part_of(pfn, end);
-		c = find_chunk(pfn / CHUNK_PAGES);
-		if (c && any_set(c->bits, pfn % CHUNK_PAGES, part))
+	while (next_part(&p, &pfn, end)) {
+		if (p.chunk && any_set(p.chunk->bits, p.bit, p.nr))
 			return false;
 	}
 	return true;
@@ -347,13 +366,10 @@ static bool is_free(unsigned long pfn, unsigned long end)
 
 static bool is_covered(unsigned long pfn, unsigned long end)
 {
-	unsigned long part;
-	struct chunk *c;
+	struct part p;
 
-	for (; pfn < end; pfn += part) {
-		part = part_of(pfn, end);
-		c = find_chunk(pfn / CHUNK_PAGES);
-		if (!c || !all_set(c->bits, pfn % CHUNK_PAGES, part))
+	while (next_part(&p, &pfn, end)) {
+		if (!p.chunk || !all_set(p.chunk->bits, p.bit, p.nr))
 			return false;
 	}
 	return true;
@@ -362,16 +378,12 @@ static bool is_covered(unsigned long pfn, unsigned long end)
 /* Whether any page of a range is in a folio of several */
 static bool is_joined(unsigned long pfn, unsigned long end)
 {
-	unsigned long part, bit;
-	struct chunk *c;
+	struct part p;
 
-	for (; pfn < end; pfn += part) {
-		part = part_of(pfn, end);
-		bit = pfn % CHUNK_PAGES;
-		c = find_chunk(pfn / CHUNK_PAGES);
-		/* If the page behind is joined, the last one here is its head */
-		if (c && any_set(c->joined, bit,
-				 min(part + 1, CHUNK_PAGES - bit)))
+	/* If the page behind is joined, the last one here is its head */
+	while (next_part(&p, &pfn, end)) {
+		if (p.chunk && any_set(p.chunk->joined, p.bit,
+				       min(p.nr + 1, CHUNK_PAGES - p.bit)))
 			return true;
 	}
 	return false;
@@ -389,34 +401,26 @@ static bool is_folio(unsigned long pfn, unsigned long nr)
 
 static void clear(unsigned long pfn, unsigned long end)
 {
-	unsigned long part, bit;
-	struct chunk *c;
+	struct part p;
 
-	for (; pfn < end; pfn += part) {
-		part = part_of(pfn, end);
-		bit = pfn % CHUNK_PAGES;
-		c = find_chunk(pfn / CHUNK_PAGES);
-		bitmap_clear(c->bits, bit, part);
-		bitmap_clear(c->joined, bit, part);
-		c->nr -= part;
-		if (!c->nr)
-			drop_chunk(pfn / CHUNK_PAGES);
+	while (next_part(&p, &pfn, end)) {
+		bitmap_clear(p.chunk->bits, p.bit, p.nr);
+		bitmap_clear(p.chunk->joined, p.bit, p.nr);
+		p.chunk->nr -= p.nr;
+		if (!p.chunk->nr)
+			drop_chunk(p.index);
 	}
 }
 
 /* Have chunks for a range in which nothing is preserved yet */
 static int prepare(unsigned long pfn, unsigned long end)
 {
-	unsigned long part;
-	struct chunk *c;
+	struct part p;
 
-	for (; pfn < end; pfn += part) {
-		part = part_of(pfn, end);
-		c = find_chunk(pfn / CHUNK_PAGES) ?:
-		    new_chunk(pfn / CHUNK_PAGES);
-		if (!c)
+	while (next_part(&p, &pfn, end)) {
+		if (!p.chunk && !new_chunk(p.index))
 			return -ENOMEM;
-		if (any_set(c->bits, pfn % CHUNK_PAGES, part))
+		if (p.chunk && any_set(p.chunk->bits, p.bit, p.nr))
 			return -EEXIST;
 	}
 	return 0;
@@ -425,29 +429,26 @@ static int prepare(unsigned long pfn, unsigned long end)
 /* Undo that */
 static void drop_empty(unsigned long pfn, unsigned long end)
 {
-	struct chunk *c;
+	struct part p;
 
-	for (; pfn < end; pfn += part_of(pfn, end)) {
-		c = find_chunk(pfn / CHUNK_PAGES);
-		if (c && !c->nr)
-			drop_chunk(pfn / CHUNK_PAGES);
+	while (next_part(&p, &pfn, end)) {
+		if (p.chunk && !p.chunk->nr)
+			drop_chunk(p.index);
 	}
 }
 
 static void mark(unsigned long pfn, unsigned long end, unsigned int order)
 {
-	unsigned long part, bit;
-	struct chunk *c;
+	struct part p;
 
-	for (; pfn < end; pfn += part) {
-		part = part_of(pfn, end);
-		bit = pfn % CHUNK_PAGES;
-		c = find_chunk(pfn / CHUNK_PAGES);
-		bitmap_set(c->bits, bit, part);
+	while (next_part(&p, &pfn, end)) {
+		struct chunk *c = p.chunk;
+
+		bitmap_set(c->bits, p.bit, p.nr);
 		if (order)
-			bitmap_set(c->joined, bit + 1, part - 1);
+			bitmap_set(c->joined, p.bit + 1, p.nr - 1);
 		c->order = c->nr && c->order != order ? MIXED : order;
-		c->nr += part;
+		c->nr += p.nr;
 	}
 }
 
