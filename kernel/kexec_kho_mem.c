@@ -340,7 +340,8 @@ struct part {
 };
 
 /* The next part of a range, from @pfn on, which moves behind it */
-static bool next_part(struct part *p, unsigned long *pfn, unsigned long end)
+static __always_inline bool next_part(struct part *p, unsigned long *pfn,
+				      unsigned long end)
 {
 	if (*pfn >= end)
 		return false;
