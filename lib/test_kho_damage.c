@@ -35,7 +35,7 @@ enum place_id {
 	PLACE_FDT, PLACE_TABLE, PLACE_BITS,
 	PLACES_RANDOM,
 	PLACE_STRUCT = PLACES_RANDOM, PLACE_STRINGS,
-	PLACE_EXTENT, PLACE_CHUNK, PLACE_MEMORY,
+	PLACE_ROOM, PLACE_CHUNK,
 	PLACES,
 };
 
@@ -57,9 +57,8 @@ static struct place {
 	[PLACE_BITS]	= { "bits" },
 	[PLACE_STRUCT]	= { "struct" },
 	[PLACE_STRINGS]	= { "strings" },
-	[PLACE_EXTENT]	= { "extent" },	/* the first, its entry */
-	[PLACE_CHUNK]	= { "chunk" },	/* likewise */
-	[PLACE_MEMORY]	= { "memory" },	/* of the first extent */
+	[PLACE_ROOM]	= { "room" },	/* the table's first part, to the end of its page */
+	[PLACE_CHUNK]	= { "chunk" },	/* the first, its entry */
 };
 
 /* The FDT as it was: this one can always be read */
@@ -419,20 +418,16 @@ static const struct kernel_param_ops order_ops = {
 module_param_cb(order, &order_ops, NULL, 0200);
 MODULE_PARM_DESC(order, "flip, put, swap, copy, seal or random");
 
-static int find_entry(const struct kho_entry *e)
+static int find_bits(const struct kho_entry *e)
 {
-	bool is_chunk = be32_to_cpu(e->type) == KHO_ENTRY_BITMAP;
-	enum place_id id = is_chunk ? PLACE_CHUNK : PLACE_EXTENT;
-	int err = 0;
+	int err;
 
-	if (is_chunk)
-		err = add_piece(PLACE_BITS, be64_to_cpu(e->bitmap),
-				BIT_ULL(be32_to_cpu(e->shift)));
-	else if (!places[id].nr)
-		err = add_piece(PLACE_MEMORY, be64_to_cpu(e->addr),
-				be64_to_cpu(e->len));
-	if (!err && !places[id].nr)
-		err = add_piece(id, virt_to_phys((void *)e), sizeof(*e));
+	if (be32_to_cpu(e->type) != KHO_ENTRY_BITMAP)
+		return 0;
+	err = add_piece(PLACE_BITS, be64_to_cpu(e->bitmap),
+			BIT_ULL(be32_to_cpu(e->shift)));
+	if (!err && !places[PLACE_CHUNK].nr)
+		err = add_piece(PLACE_CHUNK, virt_to_phys((void *)e), sizeof(*e));
 	return err;
 }
 
@@ -452,9 +447,10 @@ static int find_table(void)
 
 		e = phys_to_virt(addr);
 		last = phys_to_virt(addr + bytes);
-		err = add_piece(PLACE_TABLE, addr, bytes);
+		err = add_piece(PLACE_TABLE, addr, bytes) ?:
+		      i ? 0 : add_piece(PLACE_ROOM, addr, PAGE_ALIGN(bytes));
 		for (; !err && e < last; e++)
-			err = find_entry(e);
+			err = find_bits(e);
 	}
 	return err;
 }

@@ -9,11 +9,19 @@ total_noise=4
 # Slab caches and stacks differ by 100 KiB or so from boot to boot.
 free_noise=512
 
-# One range is all that is preserved.
-one_range() {
-	orders="put /mem-table 8 8 32; put table 0 8 $1; put table 8 8 $2; put table 16 4 1
-put table 20 4 12; put table 24 8 0; seal all"
+# ranges ADDRESS LENGTH...: these are all that is preserved.
+ranges() {
+	orders='' at=0
+	while [ $# -gt 0 ]; do
+		orders="$orders put room $at 8 $1; put room $((at + 8)) 8 $2
+put room $((at + 16)) 4 1; put room $((at + 20)) 4 12; put room $((at + 24)) 8 0;"
+		at=$((at + 32))
+		shift 2
+	done
+	orders="put /mem-table 8 8 $at; $orders seal all"
 }
+# And then, before the checksums are corrected.
+but() { orders="${orders%seal all} $1; seal all"; }
 obey() {
 	echo "$1" | tr ';' '\n' | while read -r order; do
 		echo "$order" >/sys/module/test_kho_damage/parameters/order || exit 1

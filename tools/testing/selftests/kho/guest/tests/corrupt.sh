@@ -22,6 +22,8 @@ initrd=$(forecast "$(initrd_here)")
 firmware=$(sed -n 's/^\([0-9a-f]*\)-.* : Reserved$/0x\1/p' /proc/iomem | tail -1)
 firmware=${firmware:-0}
 outside=0x100000000000
+# Two pages of RAM that nobody else has.
+low=$(printf '%#x' $((scratch - 0x40000))) high=$(printf '%#x' $((scratch - 0x20000)))
 nops="put /scratch 0 8 0x400000004; put /scratch 8 8 0x400000004"
 fdt_cases() {
 	case $1 in
@@ -46,26 +48,27 @@ table_cases() {
 	case $1 in
 	1)	why="the memory table's checksum is" orders="flip bits 5 3" ;;
 	2)	why="(preserved range|memory table) .* is in use by firmware, kernel or initrd"
-		one_range "$kernel" 0x1000 ;;
+		ranges "$kernel" 0x1000 ;;
 	3)	why="preserved range .* is in use by firmware, kernel or initrd"
-		one_range "$initrd" 0x1000 ;;
+		ranges "$initrd" 0x1000 ;;
 	4)	why="preserved range .* is in (scratch|use by firmware, kernel or initrd)"
-		one_range "$scratch" 0x1000 ;;	# x86 has the kernel at its end
-	5)	why="preserved range .* is not RAM here" one_range "$outside" 0x1000 ;;
+		ranges "$scratch" 0x1000 ;;	# x86 has the kernel at its end
+	5)	why="preserved range .* is not RAM here"
+		ranges "$outside" 0x1000 ;;
 	6)	why="preserved range .* (is not RAM here|is in use by firmware, kernel or initrd)"
-		one_range "$firmware" 0x1000 ;;
+		ranges "$firmware" 0x1000 ;;
 	7)	why="preserved range .* overlaps or is out of order"
-		orders="swap table 0 32 32; seal all" ;;
+		ranges "$high" 0x1000 "$low" 0x1000 ;;
 	8)	why="preserved range .* is empty or wraps"
-		orders="put extent 8 8 0xfffffffffffff000; put extent 20 4 12; seal all" ;;
+		ranges "$low" 0xfffffffffffff000 ;;
 	9)	why="the memory table has an entry of unknown type 3"
-		orders="put extent 16 4 3; seal all" ;;
+		ranges "$low" 0x1000; but "put room 16 4 3" ;;
 	10)	why="a chunk has pages of a folio that are not preserved"
 		orders="put bits 0 8 0; put bits $((page / 2)) 8 0xffffffffffffffff; seal all" ;;
 	11)	why="memory table .* is in (scratch|use by)"
 		orders="put chunk 24 8 $scratch; seal all" ;;
 	12)	why="memory table .* is in what it preserves"
-		orders="copy memory 0 bits 0 $page; copy chunk 24 extent 0 8; seal all" ;;
+		ranges "$low" 0x1000; but "copy room 0 /mem-table 0 8" ;;
 	13)	why="the memory table's checksum is"	# it has no parts
 		orders="put /mem-table -8 4 0; put /mem-table 0 8 0x400000004
 put /mem-table 8 8 0x400000004; seal fdt" ;;
