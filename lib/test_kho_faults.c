@@ -363,7 +363,11 @@ static int state_show(char *buf, const struct kernel_param *kp)
 	guard(mutex)(&lock);
 	if (!ready)
 		return -EBUSY;
-	err = kho_preserve_pages(spare, 1) ?: kho_unpreserve_pages(spare, 1);
+	/* Once DUMP was called the set may be frozen at any time, also in between */
+	if (first.dumped)
+		err = kho_unpreserve_pages(spare, 1);
+	else
+		err = kho_preserve_pages(spare, 1) ?: kho_unpreserve_pages(spare, 1);
 	if (first.dumped == last.dumped && err == (first.dumped ? -EBUSY : 0))
 		return sysfs_emit(buf, first.dumped ? "active\n" : "idle\n");
 	return sysfs_emit(buf, "DUMP was called for %d and %d, preserving gives %d\n",
@@ -438,8 +442,12 @@ static int alloc_fragments(unsigned int order)
 
 static int alloc_set(void)
 {
-	int i, err = alloc_fragments(MAX_PAGE_ORDER) ?
-		     alloc_fragments(SMALL_ORDER) : 0;
+	int i, err = alloc_fragments(MAX_PAGE_ORDER);
+
+	if (err) {
+		pr_info("few large blocks are free: the set may lie close together\n");
+		err = alloc_fragments(SMALL_ORDER);
+	}
 
 	spare = alloc_page(GFP_KERNEL);
 	folio = folio_alloc(GFP_KERNEL, FOLIO_ORDER);

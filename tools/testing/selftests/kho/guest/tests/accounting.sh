@@ -27,14 +27,14 @@ total=$(meminfo MemTotal)
 case $kho_stage in
 1)	kexec_to main "kho_total=$total kho_unused=$unused kho_free=$(free_kb)" ;;
 2)	at_least "all memory" "$total" "$kho_total" $((lists / 2))
-	at_least "free memory" "$(free_kb)" "$kho_free" $noise
+	free_at_least "$kho_free" $noise
 	kexec_to main "kho_total=$total" ;;
 3)	at_least "all memory" "$total" "$kho_total" $((lists / 2))
-	at_least "free memory" "$(free_kb)" "$kho_free" $noise
+	free_at_least "$kho_free" $noise
 	kexec_to main ;;
 4)	at_least "all memory" "$total" "$kho_total" $((lists / 2))
 	kexec_to main ;;
 5)	at_least "all memory" "$total" "$kho_total" $lists
 	check "the test module unloads" rmmod test_kho
-	at_least "unused memory" "$(free_kb)" "$kho_unused" $((2 * lists + noise)) ;;
+	free_at_least "$kho_unused" $((2 * lists + noise)) ;;
 esac

@@ -112,6 +112,7 @@ case $kho_stage in
 0)	allocated nothing
 	check "the test module loads" load test_kho
 	check "the module for faults loads" load test_kho_faults
+	check "what it preserves lies far apart" fails logged "test_kho_faults: few large blocks"
 	allocated start
 
 	inject "preserving" param_attr_store 10 100000 after_preserving nth_put 1 $FAULTS/preserve
