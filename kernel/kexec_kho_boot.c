@@ -1025,6 +1025,7 @@ static const struct kho_extent *__init free_gaps_in(u64 pos, u64 end,
 		pos = free_before(pos, end, x, pages);
 		if (pos == end)
 			return x;
+		cond_resched();
 	}
 	*pages += free_range(pos, end);
 	return x;

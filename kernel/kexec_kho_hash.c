@@ -153,18 +153,12 @@ static const struct kho_vmalloc *__init find_hashes(void)
 /* A kernel that has no use for them only frees them */
 static int __init hash_init(void)
 {
-	const struct kho_vmalloc *found = find_hashes();
-	const __be32 *hash = NULL;
-	struct kho_vmalloc kv;
+	const struct kho_vmalloc *kv = find_hashes();
+	const __be32 *hash = kv ? kho_restore_vmalloc(kv) : NULL;
 
-	if (found) {
-		/* In an FDT it is aligned to four bytes only */
-		memcpy(&kv, found, sizeof(kv));
-		hash = kho_restore_vmalloc(&kv);
-	}
 	if (hash && IS_ENABLED(CONFIG_KEXEC_HANDOVER_DEBUG) &&
 	    be32_to_cpu(*hash) == kho_in.pages &&
-	    kho_in.pages < PAGE_SIZE * (u64)be32_to_cpu(kv.pages) / sizeof(*hash)) {
+	    kho_in.pages < PAGE_SIZE * (u64)be32_to_cpu(kv->pages) / sizeof(*hash)) {
 		pr_info("the contents of %lu pages are checked as they are taken\n",
 			kho_in.pages);
 		kho_in.hash = hash + 1;

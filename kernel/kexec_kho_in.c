@@ -672,9 +672,11 @@ static void walk_left(const struct kho_mem *mem, part_fn fn, void *data)
 	for_each_part(p, at, mem) {
 		bit = p.x->bit + p.first;
 		end = bit + p.nr;
-		for_each_clear_bitrange_from(bit, last, kho_in.taken, end)
+		for_each_clear_bitrange_from(bit, last, kho_in.taken, end) {
 			fn(&(struct part){ p.x, bit - p.x->bit, last - bit },
 			   data);
+			cond_resched();
+		}
 	}
 }
 

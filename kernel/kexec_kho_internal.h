@@ -24,13 +24,15 @@ void kho_scratch_reserve(void);
  * @part:  its parts, in order; each starts on a page
  * @nr:    number of parts
  * @bytes: bytes in all of them, and in the bits of chunks
- * @left:  bytes that the next kernel can use at first, scratch not counted
+ * @ram:   bytes of RAM that the next kernel has
+ * @left:  of which it can use so many at first, scratch not counted
  * @crc:   CRC-32 over all of this
  */
 struct kho_table {
 	struct kho_mem *part;
 	unsigned int nr;
 	u64 bytes;
+	u64 ram;
 	u64 left;
 	u32 crc;
 };

@@ -663,6 +663,7 @@ int kho_preserve_vmalloc(void *ptr, struct kho_vmalloc *kv)
 	struct vm_struct *area = find_vm_area(ptr);
 	struct kho_vmalloc_page *list = NULL;
 	unsigned int i, slot;
+	__be64 first = 0;
 	int err = 0;
 
 	if (!kho_is_enabled())
@@ -675,17 +676,12 @@ int kho_preserve_vmalloc(void *ptr, struct kho_vmalloc *kv)
 		return -EINVAL;
 	}
 
-	*kv = (struct kho_vmalloc){
-		.pages = cpu_to_be32(area->nr_pages),
-		.shift = cpu_to_be32(PAGE_SHIFT),
-	};
-
 	/* All under one lock: an activation sees the whole area or nothing */
 	guard(mutex)(&lock);
 	for (i = 0; i < area->nr_pages; i++) {
 		slot = i % ARRAY_SIZE(list->addr);
 		if (!slot)
-			list = new_vmalloc_page(list ? &list->next : &kv->first);
+			list = new_vmalloc_page(list ? &list->next : &first);
 		err = PTR_ERR_OR_ZERO(list) ?:
 		      preserve_locked(page_to_pfn(area->pages[i]), 1, 0);
 		if (err)
@@ -696,10 +692,16 @@ int kho_preserve_vmalloc(void *ptr, struct kho_vmalloc *kv)
 	}
 
 	if (err) {
-		undo_vmalloc(kv->first, i);
+		undo_vmalloc(first, i);
 		*kv = (struct kho_vmalloc){ };
+		return err;
 	}
-	return err;
+	*kv = (struct kho_vmalloc){
+		.first = first,
+		.pages = cpu_to_be32(area->nr_pages),
+		.shift = cpu_to_be32(PAGE_SHIFT),
+	};
+	return 0;
 }
 EXPORT_SYMBOL_GPL(kho_preserve_vmalloc);
 
@@ -1035,15 +1037,34 @@ static u64 held_bytes(void)
 	return PFN_PHYS(pages);
 }
 
-/* Neither scratch, nor what is reserved here, and there too, most likely */
-static u64 usable_bytes(void)
+static u64 scratch_bytes(void)
 {
-	u64 bytes = PFN_PHYS((u64)totalram_pages());
 	unsigned int i;
+	u64 bytes = 0;
 
 	for (i = 0; i < kho_scratch_nr; i++)
-		bytes -= min(bytes, kho_scratch[i].len);
+		bytes += kho_scratch[i].len;
 	return bytes;
+}
+
+/* The next kernel is not told of what was added since */
+static u64 boot_bytes(void)
+{
+	unsigned int i;
+	u64 pages = 0;
+
+	for (i = 0; i < areas; i++)
+		pages += area[i].end - area[i].first;
+	return PFN_PHYS(pages) + scratch_bytes();
+}
+
+/* Neither scratch, nor what is reserved here, and there too, most likely */
+static u64 usable_bytes(u64 ram)
+{
+	u64 scratch = scratch_bytes();
+
+	ram = min(ram, PFN_PHYS((u64)totalram_pages()));
+	return ram > scratch ? ram - scratch : 0;
 }
 
 /**
@@ -1055,13 +1076,15 @@ static u64 usable_bytes(void)
  */
 int kho_mem_freeze(struct kho_table *table)
 {
-	u64 held, usable = usable_bytes();
+	u64 held, ram = boot_bytes(), usable = usable_bytes(ram);
 	unsigned int i;
 	int err;
 
 	guard(mutex)(&lock);
 	held = held_bytes();
-	*table = (struct kho_table){ .left = usable > held ? usable - held : 0 };
+	*table = (struct kho_table){
+		.ram = ram, .left = usable > held ? usable - held : 0,
+	};
 	err = alloc_table(table, encode(NULL) * sizeof(struct kho_entry));
 	if (err)
 		return err;

@@ -90,11 +90,13 @@ static void call_abort(struct notifier_block *end)
 		nb->notifier_call(nb, KEXEC_KHO_ABORT, kho_out.fdt);
 }
 
-static int call_dump(void)
+/* @end is the notifier that refused, or NULL */
+static int call_dump(struct notifier_block **end)
 {
 	struct notifier_block *nb;
 	int ret, err;
 
+	*end = NULL;
 	for (nb = first_notifier(); nb; nb = next_notifier(nb)) {
 		ret = nb->notifier_call(nb, KEXEC_KHO_DUMP, kho_out.fdt);
 		if (!(ret & NOTIFY_STOP_MASK))
@@ -103,7 +105,7 @@ static int call_dump(void)
 		err = notifier_to_errno(ret) ?: -ECANCELED;
 		pr_err("%ps refused the handover: %pe\n", nb->notifier_call,
 		       ERR_PTR(err));
-		call_abort(nb);
+		*end = nb;
 		return err;
 	}
 	return 0;
@@ -298,7 +300,7 @@ static int check_and_seal(void *fdt)
 
 static int check_room(const struct kho_table *table)
 {
-	u64 room = kho_boot_room(PFN_PHYS((u64)get_num_physpages()));
+	u64 room = kho_boot_room(table->ram);
 
 	/* A refusal here costs nothing, one by the next kernel everything */
 	room += room / 4;
@@ -327,6 +329,7 @@ static int finish(void)
 
 static int activate(void)
 {
+	struct notifier_block *end;
 	int err;
 
 	lockdep_assert_held(&kho_out.lock);
@@ -338,14 +341,11 @@ static int activate(void)
 	if (err)
 		return err;
 
-	err = call_dump();
-	if (!err) {
-		err = finish();
-		if (err)
-			call_abort(NULL);
-	}
+	err = call_dump(&end) ?: finish();
 	if (err) {
+		/* Who is told gives memory away: it must not be listed any more */
 		kho_mem_unlist();
+		call_abort(end);
 		memset(kho_out.fdt, 0, kho_out.fdt_max);
 		pr_err("activation failed: %pe; nothing has changed\n",
 		       ERR_PTR(err));
@@ -367,8 +367,8 @@ static void deactivate(void)
 
 	kho_out.active = false;
 	kho_mem_thaw(&kho_out.table);
-	call_abort(NULL);
 	kho_mem_unlist();
+	call_abort(NULL);
 	memset(kho_out.fdt, 0, kho_out.fdt_max);
 	pr_info("handover aborted\n");
 }

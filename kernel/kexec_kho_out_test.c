@@ -27,6 +27,7 @@ struct out_test;
  * @tag:  letter that is noted for DUMP; its upper case, for ABORT. Also the
  *	name of the node
  * @dump: what it does in DUMP; write_probe() if NULL
+ * @abort: what it does in ABORT, if anything
  * @mem:  what it lists
  * @nr:   how many
  * @on:   it is registered
@@ -36,6 +37,7 @@ struct probe {
 	struct out_test *ctx;
 	char tag[2];
 	int (*dump)(struct probe *p, void *fdt);
+	void (*abort)(struct probe *p);
 	struct kho_mem mem[2];
 	unsigned int nr;
 	bool on;
@@ -74,6 +76,8 @@ static int probe_notify(struct notifier_block *nb, unsigned long event,
 
 	if (end < p->ctx->log + sizeof(p->ctx->log) - 1)
 		*end = event == KEXEC_KHO_DUMP ? *p->tag : toupper(*p->tag);
+	if (event == KEXEC_KHO_ABORT && p->abort)
+		p->abort(p);
 	if (event != KEXEC_KHO_DUMP)
 		return NOTIFY_DONE;
 	return p->dump ? p->dump(p, fdt) : write_probe(p, fdt);
@@ -1537,6 +1541,47 @@ static void hot_memory_test(struct kunit *test)
 	expect_nothing(test);
 }
 
+/* Whoever is told of an abort may free memory, and the next one preserve it */
+static void abort_preserves(struct probe *p)
+{
+	struct page *page = pfn_to_page(PHYS_PFN(p->mem[0].addr));
+	struct kunit *test = kunit_get_current_test();
+
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page, 1), 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page, 1), 0);
+}
+
+static void abort_gives_test(struct kunit *test)
+{
+	struct out_test *t = test->priv;
+
+	t->probe[2].abort = abort_preserves;
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	calls(t);
+	turn_off();
+	KUNIT_EXPECT_STREQ(test, calls(t), "CAB");
+
+	t->probe[1].dump = dump_refuse;
+	KUNIT_EXPECT_EQ(test, turn_on(), -EPERM);
+	KUNIT_EXPECT_STREQ(test, calls(t), "cabCA");
+	expect_nothing(test);
+}
+
+/* What the next kernel is not told of is no room for it */
+static void added_room_test(struct kunit *test)
+{
+	long added = 1L << (40 - PAGE_SHIFT);
+	struct kho_table table;
+
+	totalram_pages_add(added);
+	KUNIT_EXPECT_EQ(test, kho_mem_freeze(&table), 0);
+	totalram_pages_add(-added);
+	KUNIT_EXPECT_GT(test, table.left, 0);
+	KUNIT_EXPECT_LT(test, table.left, table.ram);
+	KUNIT_EXPECT_LE(test, table.ram, PFN_PHYS((u64)get_num_physpages()));
+	kho_mem_thaw(&table);
+}
+
 static struct kunit_case kho_out_cases[] = {
 	KUNIT_CASE(blob_test),
 	KUNIT_CASE(mem_test),
@@ -1565,6 +1610,8 @@ static struct kunit_case kho_out_cases[] = {
 	KUNIT_CASE(run_and_bits_test),
 	KUNIT_CASE(crashkernel_test),
 	KUNIT_CASE(hot_memory_test),
+	KUNIT_CASE(abort_gives_test),
+	KUNIT_CASE(added_room_test),
 	{ }
 };
 

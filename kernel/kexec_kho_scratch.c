@@ -61,7 +61,8 @@ early_param("kho_scratch", parse_kho_scratch);
 /**
  * kho_is_enabled() - whether this kernel can hand over
  *
- * Settled once early parameters are parsed. A kdump kernel takes no part.
+ * Settled at the end of kho_memory_init(), when scratch is there or is not. A
+ * kdump kernel takes no part.
  *
  * Return: true with kho=on and scratch in place.
  */
@@ -124,7 +125,8 @@ u64 __weak arch_kho_early_room(u64 ram)
  * What the next kernel may need before it knows what is preserved: page tables
  * for the linear map; its copy of the memory table and the ranges that it
  * reserves. However memory is cut up, there are at most MAX_RUNS entries of the
- * table for a chunk, and a range for every 2 MiB (see kexec_kho_boot.c).
+ * table for a chunk, and a range for every 2 MiB (see kexec_kho_boot.c), but in a
+ * few chunks where something else is reserved among what is preserved.
  */
 static u64 early_room(u64 ram)
 {
@@ -205,27 +207,40 @@ void __init kho_scratch_release(void)
 		memblock_phys_free(kho_scratch[i].addr, kho_scratch[i].len);
 }
 
-static u64 __init free_bytes(const struct kho_mem *area)
+/*
+ * How much must be free in one piece, from an aligned address on: x86 maps a
+ * block of so much before all else, and then the rest with page tables from it.
+ */
+static u64 __init first_block(u64 ram)
+{
+	return SZ_2M + ram / SZ_2M * sizeof(pte_t);
+}
+
+/* Adds to @sum, and tells whether there is such a piece */
+static bool __init count_free(const struct kho_mem *area, u64 piece, u64 *sum)
 {
 	phys_addr_t start, end;
-	u64 i, sum = 0;
+	bool found = false;
+	u64 i;
 
 	for_each_free_mem_range(i, NUMA_NO_NODE, MEMBLOCK_NONE, &start, &end,
 				NULL) {
 		u64 from = max_t(u64, start, area->addr);
 		u64 to = min_t(u64, end, area->addr + area->len);
 
-		if (from < to)
-			sum += to - from;
+		if (from >= to)
+			continue;
+		*sum += to - from;
+		found |= ALIGN(from, SZ_2M) + piece <= to;
 	}
-	return sum;
+	return found;
 }
 
 static int __init check(const struct kho_ranges *ranges, struct kho_why *why)
 {
 	u64 ram = memblock_phys_mem_size();
 	u64 room = early_room(ram), spare = 0, cma = 0;
-	bool has_kernel = false;
+	bool has_kernel = false, has_block = false;
 	unsigned int i;
 
 	for (i = 0; i < ranges->nr; i++) {
@@ -247,7 +262,7 @@ static int __init check(const struct kho_ranges *ranges, struct kho_why *why)
 				 mem.addr, mem.len);
 			return -EINVAL;
 		}
-		spare += free_bytes(&mem);
+		has_block |= count_free(&mem, first_block(ram), &spare);
 		cma += cma_bytes(mem.addr, mem.len);
 		has_kernel |= mem.addr <= __pa_symbol(_text) &&
 			      mem.addr + mem.len >= __pa_symbol(_end);
@@ -270,6 +285,12 @@ static int __init check(const struct kho_ranges *ranges, struct kho_why *why)
 		snprintf(why->text, sizeof(why->text),
 			 "scratch has %llu KiB left, %llu KiB are needed: boot the old kernel with a larger kho_scratch=",
 			 spare >> 10, room >> 10);
+		return -EINVAL;
+	}
+	if (!has_block) {
+		snprintf(why->text, sizeof(why->text),
+			 "scratch has no %llu KiB in one piece: boot the old kernel with a larger kho_scratch=",
+			 first_block(ram) >> 10);
 		return -EINVAL;
 	}
 	return 0;

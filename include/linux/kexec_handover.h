@@ -46,13 +46,14 @@ struct kho_mem {
  * @shift: log2 of the bytes in each of them
  *
  * Opaque to drivers and already big-endian: store the struct whole, with
- * fdt_property(), and give what fdt_getprop() finds to kho_restore_vmalloc().
+ * fdt_property(), and give what fdt_getprop() finds, which is aligned to four
+ * bytes, to kho_restore_vmalloc().
  */
 struct kho_vmalloc {
 	__be64 first;
 	__be32 pages;
 	__be32 shift;
-};
+} __packed __aligned(4);
 
 #ifdef CONFIG_KEXEC_HANDOVER
 
