@@ -257,6 +257,7 @@ static int add_item(struct item item, void *p)
  * @FATE_CLAIM:  it is claimed, checked, and returned in two parts
  * @FATE_RETURN: it is returned without being claimed
  * @FATE_LEAVE:  it is left for /sys/firmware/kho
+ * @FATES: how many there are
  */
 enum fate {
 	FATE_FREE,
