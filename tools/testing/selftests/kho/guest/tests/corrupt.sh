@@ -22,7 +22,7 @@ initrd=$(forecast "$(initrd_here)")
 firmware=$(sed -n 's/^\([0-9a-f]*\)-.* : Reserved$/0x\1/p' /proc/iomem | tail -1)
 firmware=${firmware:-0}
 outside=0x100000000000
-# Two pages of RAM that nobody else has.
+# Two pages of RAM that neither firmware, kernel nor initrd has, nor scratch.
 low=$(printf '%#x' $((scratch - 0x40000))) high=$(printf '%#x' $((scratch - 0x20000)))
 nops="put /scratch 0 8 0x400000004; put /scratch 8 8 0x400000004"
 fdt_cases() {
