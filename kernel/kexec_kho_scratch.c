@@ -30,6 +30,12 @@
 	max(CMA_MIN_ALIGNMENT_BYTES, PAGE_SIZE << MAX_PAGE_ORDER)
 #define SCRATCH_MAX_SIZE	(16ULL * SZ_1G)
 
+/*
+ * Before memblock's arrays can grow, the linear map may have two more ranges
+ * marked: arm64's leaves out the kernel, and has KFENCE's pool.
+ */
+#define SPLITS_TO_COME	4
+
 struct kho_mem kho_scratch[KHO_MAX_SCRATCH];
 unsigned int kho_scratch_nr;
 
@@ -313,6 +319,11 @@ int __init kho_scratch_adopt(const struct kho_ranges *ranges, phys_addr_t low,
 	err = check(ranges, why);
 	if (err)
 		return err;
+	if (!memblock_can_split(2 * (ranges->nr + !!low) + SPLITS_TO_COME)) {
+		snprintf(why->text, sizeof(why->text),
+			 "memblock has no room for scratch");
+		return -EINVAL;
+	}
 
 	if (low)
 		err = memblock_mark_kho_scratch(0, low);
