@@ -12,11 +12,13 @@
 #include <linux/export.h>
 #include <linux/gfp.h>
 #include <linux/io.h>
+#include <linux/iopoll.h>
 #include <linux/kexec.h>
 #include <linux/kexec_handover_mm.h>
 #include <linux/kobject.h>
 #include <linux/libfdt.h>
 #include <linux/log2.h>
+#include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
 #include <linux/slab.h>
@@ -37,6 +39,7 @@
  * @table:   the memory table of an active handover
  * @active:  the FDT is finished and the set of preserved memory is frozen
  * @jumping: kexec is under way: what is active stays so
+ * @page_shift: log2 of the page size of the image that is looked at
  * @nr_checked: ranges of mem properties that were found preserved
  * @mem_err: why the last range of a mem property could not be preserved
  */
@@ -48,6 +51,7 @@ static struct kho_out {
 	struct kho_table table;
 	bool active;
 	bool jumping;
+	unsigned int page_shift;
 	unsigned long nr_checked;
 	int mem_err;
 } kho_out = {
@@ -300,13 +304,11 @@ static int check_and_seal(void *fdt)
 
 static int check_room(const struct kho_table *table)
 {
-	u64 room = kho_boot_room(table->ram);
+	u64 room = kho_ample_room(table->ram);
 
-	/* A refusal here costs nothing, one by the next kernel everything */
-	room += room / 4;
 	if (table->left >= room)
 		return 0;
-	pr_err("what is preserved, and gaps in it of less than 2 MiB, leave the next kernel %llu KiB: it needs %llu KiB\n",
+	pr_err("what is preserved, and gaps in it, leave the next kernel %llu KiB: it needs %llu KiB\n",
 	       table->left >> 10, room >> 10);
 	return -ENOSPC;
 }
@@ -440,15 +442,53 @@ int kho_abort(void)
 }
 EXPORT_SYMBOL_GPL(kho_abort);
 
+static int note_kho(char *param, char *val, const char *unused, void *on)
+{
+	if (!strcmp(param, "kho"))
+		kstrtobool(val, on);
+	return 0;
+}
+
 /**
- * kho_image_init() - decide whether a new image can carry a handover
- * @image: an image of kexec_file_load(2) that is not for a crash
+ * kho_image_init() - decide whether a new image carries a handover
+ * @image: an image of kexec_file_load(2) that is not for a crash, with its
+ *	command line
+ *
+ * It does if its command line says kho=on: a kernel with another one would
+ * refuse, and then all is lost.
  *
  * Context: holds the kexec lock.
+ * Return: 0 or -ENOMEM.
  */
-void kho_image_init(struct kimage *image)
+int kho_image_init(struct kimage *image)
 {
-	image->kho = kho_is_enabled() && kho_out.fdt;
+	bool on = false;
+	char *cmdline;
+
+	if (!kho_is_enabled() || !kho_out.fdt)
+		return 0;
+
+	/* As the next kernel reads it */
+	cmdline = kstrdup(image->cmdline_buf ?: "", GFP_KERNEL);
+	if (!cmdline)
+		return -ENOMEM;
+	parse_args("kexec image", cmdline, NULL, 0, 0, 0, &on, note_kho);
+	kfree(cmdline);
+
+	image->kho = on;
+	if (!on)
+		pr_info("the image carries no handover: its command line does not say kho=on\n");
+	return 0;
+}
+
+/**
+ * kho_image_set_page_shift() - note the size of the pages of an image's kernel
+ * @image: the image
+ * @shift: log2 of that
+ */
+void kho_image_set_page_shift(struct kimage *image, unsigned int shift)
+{
+	image->kho_page_shift = shift;
 }
 
 /**
@@ -480,31 +520,123 @@ unsigned int kho_scratch_areas(const struct kho_mem **areas)
 	return kho_scratch_nr;
 }
 
+static int check_aligned(const struct kho_ranges *ranges, unsigned int node,
+			 struct kho_why *why)
+{
+	unsigned int i;
+
+	for (i = 0; i < ranges->nr; i++) {
+		struct kho_mem mem = kho_range(ranges, i);
+
+		if (!((mem.addr | mem.len) & ((1ULL << kho_out.page_shift) - 1)))
+			continue;
+		snprintf(why->text, sizeof(why->text),
+			 "mem range %#llx+%#llx does not fit pages of %u bytes",
+			 mem.addr, mem.len, 1U << kho_out.page_shift);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* A kernel whose pages have another size cannot take all that we preserve */
+static int check_page_size(unsigned int shift)
+{
+	struct kho_why why;
+	int err;
+
+	if (!shift || shift == PAGE_SHIFT)
+		return 0;
+
+	kho_out.page_shift = shift;
+	err = kho_mem_check(&kho_out.table, shift, &why) ?:
+	      kho_fdt_walk_mem(kho_out.fdt, check_aligned, &why);
+	if (err)
+		pr_err("the image's kernel has pages of %u bytes and would refuse the handover: %s\n",
+		       1U << shift, why.text);
+	return err;
+}
+
+static int activate_for_image(unsigned int page_shift)
+{
+	bool was_active;
+	int err;
+
+	if (mutex_lock_killable(&kho_out.lock))
+		return -EINTR;
+	was_active = kho_out.active;
+	err = activate() ?: check_page_size(page_shift);
+	if (err && !was_active)
+		deactivate();
+	mutex_unlock(&kho_out.lock);
+	return err;
+}
+
 /**
  * kho_before_kexec() - have the handover active before anything is shut down
- * @image: the image that is about to be executed
  *
- * Context: holds the kexec lock. May sleep.
+ * Not with the kexec lock held, which a panic needs to make a dump: notifiers
+ * may take long. kho_check_kexec() comes after it, with that lock.
+ *
+ * Context: may sleep.
  * Return: 0, or an error: kexec must not go on, the machine is as it was.
  */
-int kho_before_kexec(struct kimage *image)
+int kho_before_kexec(void)
 {
-	int err = 0;
+	unsigned int page_shift = 0;
+	bool carries = false;
 
-	guard(mutex)(&kho_out.lock);
-	if (image->kho) {
-		err = activate();
-	} else if (kho_out.active) {
-		pr_err("the image cannot carry the active handover: load it with kexec_file_load(2) (kexec -s), or echo 0 > /sys/kernel/kho/active\n");
-		err = -EBUSY;
-	} else if (!kho_mem_empty()) {
-		pr_warn("the image cannot carry a handover: preserved memory is lost\n");
+	if (!kexec_trylock())
+		return -EBUSY;
+	if (kexec_image) {
+		carries = kexec_image->kho;
+		page_shift = kexec_image->kho_page_shift;
 	}
-	/* But an image that jumps back here leaves this kernel as it is */
-	if (!image->kho && !image->preserve_context && !err)
-		kho_in_forget();
+	kexec_unlock();
+	return carries ? activate_for_image(page_shift) : 0;
+}
 
+static int check_image(const struct kimage *image)
+{
+	if (image->kho) {
+		if (kho_out.active)
+			return 0;
+		pr_err("the handover that the image carries was aborted meanwhile: try again\n");
+		return -EAGAIN;
+	}
+	if (kho_out.active) {
+		pr_err("the image cannot carry the active handover: load it with kexec_file_load(2) (kexec -s) and kho=on on its command line, or echo 0 > /sys/kernel/kho/active\n");
+		return -EBUSY;
+	}
+	if (!kho_mem_empty())
+		pr_warn("the image carries no handover: preserved memory is lost\n");
+	/* But an image that jumps back here leaves this kernel as it is */
+	if (!image->preserve_context)
+		kho_in_forget();
+	return 0;
+}
+
+/**
+ * kho_check_kexec() - see that nothing is in the way of executing an image
+ * @image: the image that is about to be executed
+ *
+ * Context: holds the kexec lock. May sleep, but not for long: who activates a
+ * handover meanwhile may wait for a driver.
+ * Return: 0, or an error, as kho_before_kexec().
+ */
+int kho_check_kexec(struct kimage *image)
+{
+	bool got;
+	int err;
+
+	read_poll_timeout(mutex_trylock, got, got, USEC_PER_MSEC, USEC_PER_SEC,
+			  false, &kho_out.lock);
+	if (!got) {
+		pr_err("somebody activates or aborts a handover: try again\n");
+		return -EBUSY;
+	}
+	err = check_image(image);
 	kho_out.jumping = image->kho && !err;
+	mutex_unlock(&kho_out.lock);
 	return err;
 }
 
@@ -615,6 +747,21 @@ static ssize_t fdt_max_store(struct kobject *kobj, struct kobj_attribute *attr,
 
 static struct kobj_attribute fdt_max_attr = __ATTR_RW_MODE(fdt_max, 0600);
 
+static ssize_t image_show(struct kobject *kobj, struct kobj_attribute *attr,
+			  char *buf)
+{
+	const char *what = "none";
+
+	if (!kexec_trylock())
+		return -EBUSY;
+	if (kexec_image)
+		what = kexec_image->kho ? "handover" : "plain";
+	kexec_unlock();
+	return sysfs_emit(buf, "%s\n", what);
+}
+
+static struct kobj_attribute image_attr = __ATTR_RO_MODE(image, 0400);
+
 static ssize_t scratch_show(struct kobject *kobj, struct kobj_attribute *attr,
 			    char *buf)
 {
@@ -655,6 +802,7 @@ static struct bin_attribute fdt_attr = __BIN_ATTR(fdt, 0400, fdt_read, NULL, 0);
 static struct attribute *kho_attrs[] = {
 	&active_attr.attr,
 	&fdt_max_attr.attr,
+	&image_attr.attr,
 	&scratch_attr.attr,
 	&window_attr.attr,
 	NULL

@@ -797,6 +797,22 @@ static void abort_test(struct kunit *test)
 	expect_nothing(test);
 }
 
+/* As kexec -e does it */
+static int try_kexec(struct kimage *image)
+{
+	struct kimage *real = kexec_image;
+	int err;
+
+	kexec_image = image;
+	err = kho_before_kexec();
+	if (!err && kexec_trylock()) {
+		err = kho_check_kexec(image);
+		kexec_unlock();
+	}
+	kexec_image = real;
+	return err;
+}
+
 /* A kernel that is left for a while keeps what was handed over to it */
 static void jump_back_test(struct kunit *test)
 {
@@ -808,10 +824,10 @@ static void jump_back_test(struct kunit *test)
 	fdt_set_magic(fdt, FDT_MAGIC);
 	kho_in.fdt = fdt;
 	image->preserve_context = 1;
-	KUNIT_EXPECT_EQ(test, kho_before_kexec(image), 0);
+	KUNIT_EXPECT_EQ(test, try_kexec(image), 0);
 	KUNIT_EXPECT_EQ(test, fdt_magic(fdt), FDT_MAGIC);
 	image->preserve_context = 0;
-	KUNIT_EXPECT_EQ(test, kho_before_kexec(image), 0);
+	KUNIT_EXPECT_EQ(test, try_kexec(image), 0);
 	KUNIT_EXPECT_EQ(test, fdt_magic(fdt), 0);
 	kho_in.fdt = real;
 }
@@ -827,33 +843,40 @@ static void kexec_test(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, kho_image_window(image, &window));
 
 	/* Without a handover there is nothing in the way of kexec */
-	KUNIT_EXPECT_EQ(test, kho_before_kexec(image), 0);
+	KUNIT_EXPECT_EQ(test, try_kexec(image), 0);
 	KUNIT_EXPECT_STREQ(test, calls(t), "");
 	KUNIT_ASSERT_EQ(test, turn_on(), 0);
-	KUNIT_EXPECT_EQ(test, kho_before_kexec(image), -EBUSY);
+	KUNIT_EXPECT_EQ(test, try_kexec(image), -EBUSY);
 	KUNIT_EXPECT_FALSE(test, kho_out.jumping);
 	turn_off();
 	calls(t);
 
-	kho_image_init(image);
+	image->cmdline_buf = "kho=on";
+	KUNIT_EXPECT_EQ(test, kho_image_init(image), 0);
 	KUNIT_EXPECT_TRUE(test, image->kho);
 	KUNIT_ASSERT_TRUE(test, kho_image_window(image, &window));
 	KUNIT_EXPECT_EQ(test, window.addr, virt_to_phys(kho_out.fdt));
 	KUNIT_EXPECT_EQ(test, window.len, kho_out.fdt_max);
 
 	t->probe[1].dump = dump_refuse;
-	KUNIT_EXPECT_EQ(test, kho_before_kexec(image), -EPERM);
+	KUNIT_EXPECT_EQ(test, try_kexec(image), -EPERM);
 	KUNIT_EXPECT_STREQ(test, calls(t), "cabCA");
 	KUNIT_EXPECT_FALSE(test, kho_out.jumping);
 	expect_nothing(test);
 
 	t->probe[1].dump = NULL;
-	KUNIT_EXPECT_EQ(test, kho_before_kexec(image), 0);
+	KUNIT_EXPECT_EQ(test, try_kexec(image), 0);
 	KUNIT_EXPECT_STREQ(test, calls(t), "cab");
 	KUNIT_EXPECT_TRUE(test, kho_out.active);
 
+	/* Somebody may abort it before the lock of kexec is taken */
 	kho_out.jumping = false;
-	KUNIT_EXPECT_EQ(test, kho_before_kexec(image), 0);
+	turn_off();
+	calls(t);
+	KUNIT_EXPECT_EQ(test, kho_check_kexec(image), -EAGAIN);
+	KUNIT_EXPECT_FALSE(test, kho_out.jumping);
+	KUNIT_EXPECT_STREQ(test, calls(t), "");
+	KUNIT_EXPECT_EQ(test, try_kexec(image), 0);
 
 	/* Too late for anybody to change it */
 	KUNIT_EXPECT_EQ(test, kho_abort(), -EBUSY);
@@ -862,6 +885,74 @@ static void kexec_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, unregister_kho_notifier(&t->probe[0].nb), -ENOENT);
 	KUNIT_EXPECT_EQ(test, active_store(NULL, &active_attr, "0", 1), -EBUSY);
 	KUNIT_EXPECT_TRUE(test, kho_out.active);
+}
+
+/**
+ * struct cmdline - a command line of an image
+ * @text: it
+ * @on:   its kernel would take a handover
+ */
+struct cmdline {
+	const char *text;
+	bool on;
+};
+
+static const struct cmdline cmdlines[] = {
+	{ "", false },
+	{ NULL, false },
+	{ "kho=on", true },
+	{ "root=/dev/vda kho=1 quiet", true },
+	{ "kho=off", false },
+	{ "kho", false },
+	{ "kho=maybe", false },
+	{ "xkho=on kho.x=on", false },
+	{ "kho=on kho=off", false },
+	{ "kho=off kho=on", true },
+	{ "kho=on kho=maybe", true },
+	{ "-- kho=on", false },
+	{ "kho=on -- kho=off", true },
+	{ "a=\"kho=on b\"", false },
+	{ "\"kho=on\"", true },
+};
+
+static void get_cmdline_desc(const struct cmdline *c, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "'%s'", c->text ?: "(none)");
+}
+
+KUNIT_ARRAY_PARAM(cmdline, cmdlines, get_cmdline_desc);
+
+/* An image carries a handover if, and only if, its own command line says so */
+static void cmdline_test(struct kunit *test)
+{
+	const struct cmdline *c = test->param_value;
+	struct kimage *image = kunit_kzalloc(test, sizeof(*image), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, image);
+	image->cmdline_buf = (char *)c->text;
+	KUNIT_EXPECT_EQ(test, kho_image_init(image), 0);
+	KUNIT_EXPECT_EQ(test, !!image->kho, c->on);
+}
+
+/* A kernel with larger pages is not given single ones of ours */
+static void page_size_test(struct kunit *test)
+{
+	struct kimage *image = kunit_kzalloc(test, sizeof(*image), GFP_KERNEL);
+	struct out_test *t = test->priv;
+
+	KUNIT_ASSERT_NOT_NULL(test, image);
+	image->kho = 1;
+	kho_image_set_page_shift(image, PAGE_SHIFT + 2);
+	KUNIT_EXPECT_EQ(test, try_kexec(image), -EINVAL);
+	KUNIT_EXPECT_FALSE(test, kho_out.active);
+	calls(t);
+
+	/* What was active before stays so */
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	KUNIT_EXPECT_EQ(test, try_kexec(image), -EINVAL);
+	KUNIT_EXPECT_TRUE(test, kho_out.active);
+	kho_image_set_page_shift(image, PAGE_SHIFT);
+	KUNIT_EXPECT_EQ(test, try_kexec(image), 0);
 }
 
 /* The files in /sys/kernel/kho */
@@ -1594,6 +1685,8 @@ static struct kunit_case kho_out_cases[] = {
 	KUNIT_CASE(abort_test),
 	KUNIT_CASE(jump_back_test),
 	KUNIT_CASE(kexec_test),
+	KUNIT_CASE_PARAM(cmdline_test, cmdline_gen_params),
+	KUNIT_CASE(page_size_test),
 	KUNIT_CASE(active_test),
 	KUNIT_CASE(merge_test),
 	KUNIT_CASE(folio_test),

@@ -53,6 +53,14 @@ check_item() {
 
 check_region() { dumped "$1" 256 | grep -q "$marker"; }
 
+wait_held() {
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		! is /sys/module/test_kho_faults/parameters/held Y || return 0
+		sleep 1
+	done >/dev/null
+	false
+}
+
 case $kho_stage in
 0)	check "the test module loads" load test_kho
 	check "the sample driver loads" load kho_sample
@@ -73,6 +81,11 @@ case $kho_stage in
 	check "kexec loads the crash kernel again" \
 		kexec_load main "crashkernel=0 nr_cpus=1 $places" -s -p
 	check "the handover is still active" is $KHO/active 1
+	# A panic in a notifier makes its dump, also if kexec -e is who called that
+	check "abort" put 0 $KHO/active
+	check "the module for faults loads" load test_kho_faults hold=Y
+	kexec -e &
+	check "a notifier is at work" wait_held
 	say "$marker"
 	echo c >/proc/sysrq-trigger ;;
 2)	check "the dump is there" [ -s /proc/vmcore ]
