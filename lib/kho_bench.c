@@ -17,6 +17,7 @@
 #include <linux/kexec_handover.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
+#include <linux/sizes.h>
 #include <linux/sort.h>
 #include <linux/string.h>
 #include <linux/timex.h>
@@ -28,15 +29,20 @@
  * @FRAGMENTS: pages at every other page frame, one by one
  * @BLOCKS:    blocks of the largest order, those that adjoin in one call
  * @FOLIOS:    folios of a huge page, one by one
+ * @SPARSE:    a page in each 2 MiB and 8 KiB, one by one: few pages, many gaps
  */
 enum bench_kind {
 	FRAGMENTS,
 	BLOCKS,
 	FOLIOS,
+	SPARSE,
+	KINDS,
 };
 
-static const char * const kind_name[] = { "fragments", "blocks", "folios" };
-static const unsigned int kind_order[] = { 0, MAX_PAGE_ORDER, 9 };
+static const char * const kind_name[] = { "fragments", "blocks", "folios", "sparse" };
+static const unsigned int kind_order[] = { 0, MAX_PAGE_ORDER, 9, 0 };
+/* Of pages, one in so many is preserved */
+static const unsigned int kind_step[] = { 2, 0, 0, (SZ_2M + SZ_8K) / PAGE_SIZE };
 
 /**
  * struct bench_dir - tells the next kernel what is preserved
@@ -143,13 +149,13 @@ static void add_unit(struct bench *b, struct page *page)
 	b->dir->addr[b->nr++] = cpu_to_be64(page_to_phys(page));
 }
 
-/* Keep every other page of a block */
-static void add_fragments(struct bench *b, struct page *block, unsigned long nr)
+/* Keep a page here and there of a block */
+static void add_pages(struct bench *b, struct page *block, unsigned long nr)
 {
 	unsigned long i;
 
 	for (i = 0; i < 1UL << MAX_PAGE_ORDER; i++) {
-		if (i % 2 || b->nr == nr)
+		if (page_to_pfn(block + i) % kind_step[b->kind] || b->nr == nr)
 			__free_page(block + i);
 		else
 			add_unit(b, block + i);
@@ -167,8 +173,8 @@ static int alloc_units(struct bench *b, unsigned long nr)
 			return -ENOMEM;
 		if (b->kind != FOLIOS)
 			split_page(page, order);
-		if (b->kind == FRAGMENTS)
-			add_fragments(b, page, nr);
+		if (kind_step[b->kind])
+			add_pages(b, page, nr);
 		else
 			add_unit(b, page);
 		cond_resched();
@@ -241,7 +247,7 @@ static int restore(void)
 	b.dir = folio_address(folio);
 	b.kind = be64_to_cpu(b.dir->kind);
 	b.nr = be64_to_cpu(b.dir->nr);
-	if (b.kind > FOLIOS || b.nr > DIR_MAX)
+	if (b.kind >= KINDS || b.nr > DIR_MAX)
 		return -EBADMSG;
 	b.order = kind_order[b.kind];
 

@@ -45,6 +45,12 @@ class Row:
     qemu: tuple = ()
 
 
+def lent(size):
+    """QEMU's arguments for memory that the host gives only for what the guest touches."""
+    return ("-object", f"memory-backend-ram,id=ram,size={size},reserve=off",
+            "-machine", "memory-backend=ram")
+
+
 QUADRATIC = "skipped: quadratic"
 ROWS = [
     Row("0", goal=1.00),
@@ -55,11 +61,15 @@ ROWS = [
     Row("1G", "blocks", 256),
     Row("3G", "blocks", 768),
     Row("folios-1G", "folios", 512),
-    # The host gives memory only for what the guest touches: struct pages, mostly. That
-    # these are cleared one byte an instruction would take most of the time.
+    # A page in each 2 MiB and 8 KiB.
+    Row("sparse-4G", "sparse", 1_900),
+    Row("sparse-16G", "sparse", 8_000, mem="16G", qemu=lent("16G")),
+    # What the guest touches is struct pages, mostly. That these are cleared one byte an
+    # instruction would take most of the time.
+    Row("sparse-64G", "sparse", 32_000, mem="64G", timeout=1800, cpu="max,-erms",
+        mainline=QUADRATIC, qemu=lent("64G")),
     Row("512G", "folios", 256 * 512, mem="512G", timeout=1800, cpu="max,-erms",
-        qemu=("-object", "memory-backend-ram,id=ram,size=512G,reserve=off",
-              "-machine", "memory-backend=ram")),
+        qemu=lent("512G")),
 ]
 COLD = Row("cold", kho="off", stages=1)
 
