@@ -20,14 +20,20 @@
 #include <linux/bitops.h>
 #include <linux/crash_dump.h>
 #include <linux/init.h>
+#include <linux/initrd.h>
 #include <linux/io.h>
 #include <linux/kexec_handover_mm.h>
 #include <linux/libfdt.h>
+#include <linux/limits.h>
 #include <linux/memblock.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
 #include <linux/sort.h>
+#include <linux/swap.h>
+
+#include <asm/sections.h>
 
 #include "../mm/internal.h"
 #include "kexec_kho_internal.h"
@@ -61,8 +67,11 @@ struct run {
  * @entries: entries in the memory table
  * @bitmaps: how many of them are chunks
  * @max_listings: ranges in mem properties
+ * @part:   the parts of the table, in order
+ * @parts:  length of that
  * @meta:   the parts of the table and the bits of chunks, sorted, whole pages
  * @metas:  length of that
+ * @plan:   which gaps are reserved with what is preserved
  * @run:    what is reserved for it, sorted
  * @runs:   length of that
  * @max_runs: room in that
@@ -79,8 +88,11 @@ static struct offer {
 	unsigned long entries;
 	unsigned long bitmaps;
 	unsigned long max_listings;
+	struct kho_mem *part;
+	unsigned int parts;
 	struct kho_mem *meta;
 	unsigned long metas;
+	struct kho_plan plan;
 	struct run *run;
 	unsigned long runs;
 	unsigned long max_runs;
@@ -93,6 +105,9 @@ static struct offer {
 
 /* Gaps are reserved and not free yet */
 static bool has_gaps;
+
+/* How much RAM firmware and the boot loader have taken, as they will again */
+u64 kho_firmware_bytes __ro_after_init;
 
 static void __init refuse(const struct kho_why *why)
 {
@@ -185,6 +200,28 @@ static int __init check_fdt_early(phys_addr_t low, struct kho_why *why)
 	return err;
 }
 
+static u64 __init free_bytes(void)
+{
+	phys_addr_t start, end;
+	u64 bytes = 0, i;
+
+	for_each_free_mem_range(i, NUMA_NO_NODE, MEMBLOCK_HOTPLUG, &start, &end,
+				NULL)
+		bytes += end - start;
+	return bytes;
+}
+
+/* Kernel and initrd are in scratch the next time */
+static void __init note_firmware(void)
+{
+	u64 used = memblock_phys_mem_size() - free_bytes();
+	u64 ours = _end - _text;
+
+	if (IS_ENABLED(CONFIG_BLK_DEV_INITRD))
+		ours += phys_initrd_size;
+	kho_firmware_bytes = used - min(used, ours);
+}
+
 /**
  * kho_early_init() - look at the FDT; have memblock allocate from scratch only
  * @low: memory below never goes to the page allocator, so that it cannot be
@@ -197,6 +234,7 @@ void __init kho_early_init(phys_addr_t low)
 {
 	struct kho_why why;
 
+	note_firmware();
 	/* A crash kernel takes no part, whatever it may be told */
 	if (is_kdump_kernel())
 		offer.made = false;
@@ -366,26 +404,34 @@ static int __init check_overlap(const char *what, const struct kho_mem *a,
 		       a->addr, a->len, b->addr, b->len);
 }
 
-/* Whether anything is preserved in a range */
-static bool __init is_touched(const struct kho_mem *mem)
+/* The first byte of a range that is preserved, or where it ends */
+static u64 __init first_touched(u64 addr, u64 end)
 {
-	const struct kho_extent *x = kho_find_extent(mem->addr) ?: kho_in.extent;
-	u64 end = mem->addr + mem->len;
+	const struct kho_extent *x = kho_find_extent(addr) ?: kho_in.extent;
 
 	for (; x < kho_in.extent + kho_in.extents && x->mem.addr < end; x++) {
-		u64 from = max(mem->addr, x->mem.addr);
+		u64 from = max(addr, x->mem.addr);
 		u64 to = min(end, x->mem.addr + x->mem.len);
+		unsigned long bit, last;
 
 		if (from >= to)
 			continue;
 		if (!x->bits)
-			return true;
-		from = (from - x->mem.addr) >> x->shift;
-		to = DIV_ROUND_UP_ULL(to - x->mem.addr, 1ULL << x->shift);
-		if (find_next_bit_le(x->bits, to, from) < to)
-			return true;
+			return from;
+		last = DIV_ROUND_UP_ULL(to - x->mem.addr, 1ULL << x->shift);
+		bit = find_next_bit_le(x->bits, last,
+				       (from - x->mem.addr) >> x->shift);
+		if (bit < last)
+			return max(from, x->mem.addr + ((u64)bit << x->shift));
 	}
-	return false;
+	return end;
+}
+
+static bool __init is_touched(const struct kho_mem *mem)
+{
+	u64 end = mem->addr + mem->len;
+
+	return first_touched(mem->addr, end) < end;
 }
 
 /* Where the table and the bits are: that is not to be used while they are read */
@@ -396,13 +442,15 @@ static int __init find_meta(const struct kho_root *root, struct kho_why *why)
 	unsigned long i;
 	int err = 0;
 
+	offer.parts = root->table.nr;
+	offer.part = alloc_array(offer.parts, sizeof(*m), why);
 	offer.metas = root->table.nr + offer.bitmaps;
 	offer.meta = alloc_array(offer.metas, sizeof(*m), why);
-	if (!offer.meta)
+	if (!offer.part || !offer.meta)
 		return -ENOMEM;
 
 	for (m = offer.meta, i = 0; i < root->table.nr; i++)
-		*m++ = kho_range(&root->table, i);
+		*m++ = offer.part[i] = kho_range(&root->table, i);
 	for (; x < kho_in.extent + kho_in.extents; x++)
 		if (x->bits)
 			*m++ = (struct kho_mem){
@@ -511,75 +559,48 @@ static int __init read_listings(const void *fdt, struct kho_why *why)
 	return err ?: check_preserved(why);
 }
 
-/**
- * struct walk - goes through what is preserved, in ascending order
- * @x:     index of the extent
- * @bit:   where to go on in it, if it is a chunk
- * @rough: small gaps do not count if they are free memory
- * @exact: before this page they do
- * @start: what was found
- * @end:   end of that
+/*
+ * What can be kept: all free memory that is not scratch. Hotpluggable memory,
+ * which the kernel does not take for itself, can.
  */
-struct walk {
-	unsigned long x;
-	unsigned long bit;
-	bool rough;
-	unsigned long exact;
-	u64 start;
-	u64 end;
-};
+#define for_each_usable_range(i, start, end)				\
+	for_each_free_mem_range(i, NUMA_NO_NODE,			\
+				MEMBLOCK_HOTPLUG | MEMBLOCK_KHO_AVOID,	\
+				start, end, NULL)
 
-/* Free memory, as far as this kernel knows, which is not scratch */
-static bool __init is_free(u64 start, u64 end)
+static bool __init is_usable(u64 addr, u64 len)
 {
-	return kho_is_mapped_ram(start, end - start) &&
-	       !memblock_is_region_reserved(start, end - start) &&
-	       !kho_scratch_overlaps(start, end - start);
+	return kho_is_mapped_ram(addr, len) &&
+	       !memblock_is_region_reserved(addr, len) &&
+	       !kho_scratch_overlaps(addr, len);
 }
 
-static u64 __init bit_addr(const struct kho_extent *x, unsigned long bit)
+/* Nothing can have been preserved where no memory is usable */
+static int __init check_unusable(u64 addr, u64 end, struct kho_why *why)
 {
-	return x->mem.addr + ((u64)bit << x->shift);
+	struct kho_mem mem = { first_touched(addr, end), PAGE_SIZE };
+
+	if (mem.addr == end)
+		return 0;
+	mem.addr = ALIGN_DOWN(mem.addr, PAGE_SIZE);
+	return check_range("preserved range", &mem, why) ?:
+	       why_not(why, "preserved range %#llx+%#llx is not usable here",
+		       mem.addr, mem.len);
 }
 
-/* A gap may be somebody's, or no memory at all: do not try that one again */
-static void __init stretch(struct walk *w, const struct kho_extent *x)
+static int __init check_usable(struct kho_why *why)
 {
-	unsigned long end = kho_bits_end(x->bits, x->shift, w->bit - 1);
+	phys_addr_t start, end;
+	u64 last = 0, i;
+	int err;
 
-	if (is_free(w->start, bit_addr(x, end))) {
-		w->bit = end;
-		w->end = bit_addr(x, end);
-	} else {
-		w->exact = end;
+	for_each_usable_range(i, &start, &end) {
+		err = check_unusable(last, start, why);
+		if (err)
+			return err;
+		last = end;
 	}
-}
-
-/* The next range that is preserved */
-static bool __init next_preserved(struct walk *w)
-{
-	for (; w->x < kho_in.extents; w->x++, w->bit = 0, w->exact = 0) {
-		const struct kho_extent *x = &kho_in.extent[w->x];
-		unsigned long pages = KHO_CHUNK_PAGES(x->shift), bit;
-
-		if (!x->bits) {
-			w->x++;
-			w->start = x->mem.addr;
-			w->end = w->start + x->mem.len;
-			return true;
-		}
-
-		bit = find_next_bit_le(x->bits, pages, w->bit);
-		if (bit >= pages)
-			continue;
-		w->start = bit_addr(x, bit);
-		w->bit = find_next_zero_bit_le(x->bits, pages, bit);
-		w->end = bit_addr(x, w->bit);
-		if (w->rough && bit >= w->exact)
-			stretch(w, x);
-		return true;
-	}
-	return false;
+	return check_unusable(last, U64_MAX, why);
 }
 
 static void __init emit_run(u64 start, u64 end, enum memblock_flags flags)
@@ -587,7 +608,7 @@ static void __init emit_run(u64 start, u64 end, enum memblock_flags flags)
 	if (start >= end)
 		return;
 
-	if (offer.run && offer.runs < offer.max_runs)
+	if (offer.runs < offer.max_runs)
 		offer.run[offer.runs] = (struct run){
 			{ start, end - start }, flags
 		};
@@ -599,72 +620,95 @@ static void __init emit_run(u64 start, u64 end, enum memblock_flags flags)
  * struct pages in blocks of the page allocator that have nothing else in them
  * can wait until they are initialised as the others are, in parallel.
  */
-static void __init end_run(const struct walk *run)
+static void __init add_run(u64 start, u64 end)
 {
 	u64 block = (u64)PAGE_SIZE << MAX_PAGE_ORDER;
-	u64 from = ALIGN(run->start, block);
-	u64 to = ALIGN_DOWN(run->end, block);
+	u64 from = ALIGN(start, block);
+	u64 to = ALIGN_DOWN(end, block);
 
 	if (!KHO_DEFERS_PAGES || from >= to) {
-		emit_run(run->start, run->end, MEMBLOCK_NONE);
+		emit_run(start, end, MEMBLOCK_NONE);
 		return;
 	}
-	emit_run(run->start, from, MEMBLOCK_NONE);
+	emit_run(start, from, MEMBLOCK_NONE);
 	emit_run(from, to, MEMBLOCK_RSRV_NOINIT);
-	emit_run(to, run->end, MEMBLOCK_NONE);
+	emit_run(to, end, MEMBLOCK_NONE);
 }
 
-static void __init add_run(struct walk *run, u64 start, u64 end)
+/* Of the runs, what is usable memory: somebody may have some of a small gap */
+static void __init make_runs(void)
 {
-	bool joins = start <= run->end ||
-		     (start - run->end < KHO_GAP && is_free(run->end, start));
+	phys_addr_t start, end;
+	struct kho_mem run;
+	bool more;
+	u64 i;
 
-	if (!joins) {
-		end_run(run);
-		run->start = start;
+	more = kho_plan_next(&offer.plan, &run);
+	for_each_usable_range(i, &start, &end) {
+		start = PAGE_ALIGN(start);
+		end = ALIGN_DOWN(end, PAGE_SIZE);
+		for (; more && run.addr < end;
+		     more = kho_plan_next(&offer.plan, &run)) {
+			u64 run_end = run.addr + run.len;
+
+			add_run(max(start, run.addr), min(end, run_end));
+			if (run_end > end)
+				break;
+		}
 	}
-	run->end = joins ? max(run->end, end) : end;
 }
 
-/* What is preserved, and what tells of it, in one ascending sequence */
-static int __init find_runs(struct kho_why *why)
+static u64 __init usable_bytes(unsigned long *ranges)
 {
-	struct walk w = { .rough = true }, run = { };
-	bool more = next_preserved(&w);
-	const struct kho_mem *m = offer.meta, *last = m + offer.metas;
+	phys_addr_t start, end;
+	u64 bytes = 0, i;
 
-	offer.runs = 0;
-	offer.run_bytes = 0;
-	while (more || m < last) {
-		bool is_meta = m < last && (!more || m->addr < w.start);
-		struct kho_mem mem = is_meta ? *m : (struct kho_mem){
-			w.start, w.end - w.start
-		};
-		int err = check_range(is_meta ? "memory table" : "preserved range",
-				      &mem, why);
-
-		if (err)
-			return err;
-		add_run(&run, mem.addr, mem.addr + mem.len);
-		if (is_meta)
-			m++;
-		else
-			more = next_preserved(&w);
+	*ranges = 0;
+	for_each_usable_range(i, &start, &end) {
+		bytes += end - start;
+		++*ranges;
 	}
-	end_run(&run);
-	return 0;
+	return bytes;
 }
 
+/* Scratch counts as well: it is what memblock takes last */
 static int __init check_room(struct kho_why *why)
 {
-	u64 ram = memblock_phys_mem_size();
-	u64 used = memblock_reserved_size() + offer.run_bytes;
-	u64 left = used < ram ? ram - used : 0;
+	u64 room = kho_boot_room(memblock_phys_mem_size());
+	u64 left = free_bytes();
 
-	if (left >= kho_boot_room(ram))
+	left -= min(left, offer.run_bytes);
+	if (left >= room)
 		return 0;
 	return why_not(why, "what is preserved, and gaps, leave %llu KiB: it takes %llu KiB",
-		       left >> 10, kho_boot_room(ram) >> 10);
+		       left >> 10, room >> 10);
+}
+
+/* Choose what is reserved, and find how many runs that can be */
+static void __init plan_runs(void)
+{
+	struct kho_walk walk = {
+		.part = offer.part, .parts = offer.parts,
+		.meta = offer.meta, .metas = offer.metas,
+	};
+	unsigned long ranges;
+	u64 usable = usable_bytes(&ranges);
+
+	kho_plan_make(&offer.plan, &walk, is_usable, usable,
+		      kho_ample_room(memblock_phys_mem_size()));
+
+	/* Each range that is usable can end one; see add_run() */
+	offer.max_runs = 3 * (offer.plan.runs + ranges);
+}
+
+static int __init find_runs(struct kho_why *why)
+{
+	plan_runs();
+	offer.run = alloc_array(offer.max_runs, sizeof(*offer.run), why);
+	if (!offer.run)
+		return -ENOMEM;
+	make_runs();
+	return 0;
 }
 
 static void __init get_run(unsigned long i, struct memblock_region *r)
@@ -676,18 +720,9 @@ static void __init get_run(unsigned long i, struct memblock_region *r)
 
 static int __init reserve_runs(struct kho_why *why)
 {
-	int err = find_runs(why) ?: check_room(why);
+	int err = check_usable(why) ?: find_runs(why) ?: check_room(why);
 
-	if (err)
-		return err;
-
-	offer.max_runs = offer.runs;
-	offer.run = alloc_array(offer.max_runs, sizeof(*offer.run), why);
-	if (!offer.run)
-		return -ENOMEM;
-
-	err = find_runs(why);
-	if (!err && (offer.runs != offer.max_runs ||
+	if (!err && (offer.runs > offer.max_runs ||
 		     memblock_reserve_sorted(offer.runs, get_run)))
 		err = why_not(why, "memblock cannot reserve %lu ranges: use a larger kho_scratch=",
 			      offer.runs);
@@ -777,6 +812,7 @@ static void __init free_all(void)
 {
 	free_array(kho_in.extent, offer.entries, sizeof(*kho_in.extent));
 	free_array(kho_in.listing, offer.max_listings, sizeof(*kho_in.listing));
+	free_array(offer.part, offer.parts, sizeof(*offer.part));
 	free_array(offer.meta, offer.metas, sizeof(*offer.meta));
 	free_array(offer.run, offer.max_runs, sizeof(*offer.run));
 	kho_in.extent = NULL;
@@ -812,7 +848,8 @@ static int __init accept(const struct kho_root *root, struct kho_why *why)
 	}
 
 	has_gaps = true;
-	/* What it lists are gaps now, like any other */
+	/* What these list are gaps now, like any other */
+	free_array(offer.part, offer.parts, sizeof(*offer.part));
 	free_array(offer.meta, offer.metas, sizeof(*offer.meta));
 	kho_in.fdt = phys_to_virt(offer.phys);
 	kho_in.count = root->count;
@@ -1053,6 +1090,48 @@ static unsigned long __init free_gaps(void)
 	return pages;
 }
 
+/*
+ * Where memblock stays, it is asked for as long as the kernel runs. Of these
+ * ranges it knows nothing: gaps are free, and drivers free the rest.
+ */
+static void __init forget_runs(void)
+{
+	unsigned long i;
+
+	if (!IS_ENABLED(CONFIG_ARCH_KEEP_MEMBLOCK))
+		return;
+	for (i = 0; i < offer.runs; i++)
+		memblock_phys_free(offer.run[i].mem.addr, offer.run[i].mem.len);
+	for (i = 0; i < offer.lates; i++)
+		memblock_reserve(offer.late[i].addr, offer.late[i].len);
+}
+
+/**
+ * kho_memory_to_spare() - how much memory can be taken for good at boot
+ *
+ * After a handover there is less than the command line may have been made for:
+ * a pool of huge pages must not take what the kernel cannot do without.
+ *
+ * Return: bytes; U64_MAX if nothing was handed over.
+ */
+u64 __init kho_memory_to_spare(void)
+{
+	u64 ram = memblock_phys_mem_size(), room, left;
+
+	if (!kho_in.fdt)
+		return U64_MAX;
+
+	/* For user space to begin with */
+	room = max_t(u64, SZ_64M, ram / 32);
+	if (slab_is_available()) {
+		left = PFN_PHYS((u64)nr_free_pages());
+	} else {
+		room += kho_boot_room(ram);
+		left = free_bytes();
+	}
+	return left - min(left, room);
+}
+
 /**
  * kho_memory_release() - free what was reserved, but is not preserved
  *
@@ -1064,10 +1143,12 @@ void __init kho_memory_release(void)
 		return;
 
 	has_gaps = false;
-	if (offer.lates > MAX_LATE)
+	if (offer.lates > MAX_LATE) {
 		pr_warn("gaps in what is preserved stay reserved: others have reserved too much there\n");
-	else
+	} else {
 		totalram_pages_add(free_gaps());
+		forget_runs();
+	}
 	kho_in.ready = true;
 	memblock_free_late(__pa(offer.run),
 			   array_len(offer.max_runs, sizeof(*offer.run)));

@@ -54,6 +54,83 @@ static inline u64 kho_boot_room(u64 ram)
 	return room;
 }
 
+/*
+ * A refusal by this kernel costs nothing, one by the next kernel everything: so
+ * much has to be left before a handover is made. The next kernel tries as much.
+ */
+static inline u64 kho_ample_room(u64 ram)
+{
+	return kho_boot_room(ram) + kho_boot_room(ram) / 4;
+}
+
+/* kexec_kho_runs.c */
+enum kho_zone {
+	KHO_LOW,
+	KHO_HIGH,
+	KHO_ZONES,
+};
+
+#define KHO_GAP_ORDERS	64
+
+/**
+ * struct kho_walk - goes through all that a memory table keeps
+ * @part:  the parts of the table, in order
+ * @parts: how many
+ * @meta:  the pages of the table and of the bits of chunks, sorted
+ * @metas: how many ranges that is
+ * @e:     the next entry
+ * @end:   end of the part that it is in
+ * @bit:   where to go on in it, if it is a chunk
+ * @next:  the next preserved range, if it is known
+ */
+struct kho_walk {
+	const struct kho_mem *part;
+	unsigned int parts;
+	const struct kho_mem *meta;
+	unsigned long metas;
+	const struct kho_entry *e;
+	const struct kho_entry *end;
+	unsigned long bit;
+	struct kho_mem next;
+};
+
+/**
+ * struct kho_gaps - gaps whose sizes have the same log2
+ * @nr:    how many there are
+ * @bytes: in all of them
+ * @open:  how many stay free, from the lowest on
+ */
+struct kho_gaps {
+	unsigned long nr;
+	u64 bytes;
+	unsigned long open;
+};
+
+/**
+ * struct kho_plan - what is reserved of all that lies between preserved ranges
+ * @gaps:    the gaps that are not small
+ * @held:    at most so many bytes are reserved
+ * @runs:    at most so many runs
+ * @walk:    where the next run is looked for
+ * @ahead:   the range that it begins with
+ * @more:    there is one
+ * @is_free: whether a range is memory that nobody else has
+ */
+struct kho_plan {
+	struct kho_gaps gaps[KHO_ZONES][KHO_GAP_ORDERS];
+	u64 held;
+	unsigned long runs;
+	struct kho_walk walk;
+	struct kho_mem ahead;
+	bool more;
+	bool (*is_free)(u64 addr, u64 len);
+};
+
+bool kho_walk_next(struct kho_walk *w, struct kho_mem *mem);
+void kho_plan_make(struct kho_plan *plan, const struct kho_walk *w,
+		   bool (*is_free)(u64 addr, u64 len), u64 free, u64 want);
+bool kho_plan_next(struct kho_plan *plan, struct kho_mem *run);
+
 /**
  * struct kho_vmalloc_page - a page of the page addresses of a vmalloc area
  * @next: physical address of the next such page, or 0
@@ -72,6 +149,8 @@ bool kho_mem_is_listed(const struct kho_mem *mem);
 unsigned long kho_mem_nr_listed(void);
 int kho_mem_freeze(struct kho_table *table);
 void kho_mem_thaw(struct kho_table *table);
+int kho_mem_check(const struct kho_table *table, unsigned int page_shift,
+		  struct kho_why *why);
 bool kho_mem_empty(void);
 unsigned long kho_mem_nr_pages(void);
 void kho_mem_walk(void (*fn)(unsigned long pfn, unsigned long nr));
@@ -148,6 +227,8 @@ struct kho_in {
 __be32 kho_hash_page(unsigned long pfn);
 
 /* kexec_kho_boot.c */
+extern u64 kho_firmware_bytes;
+
 bool kho_is_mapped_ram(u64 addr, u64 len);
 
 /* kexec_kho_in.c */

@@ -25,6 +25,7 @@
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 #include <linux/vmalloc.h>
 #include <linux/xarray.h>
 #include <kunit/static_stub.h>
@@ -880,6 +881,7 @@ static int alloc_table(struct kho_table *table, size_t len)
  * @end:   end of the part of the table that has this
  * @part:  the next part
  * @nr:    number of entries so far
+ * @bitmaps: how many of them are chunks
  * @run:   an extent that may go on in the next chunk, if its length is not zero
  * @order: the order of its folios
  */
@@ -889,6 +891,7 @@ struct encoder {
 	struct kho_entry *end;
 	const struct kho_mem *part;
 	size_t nr;
+	size_t bitmaps;
 	struct kho_mem run;
 	unsigned int order;
 };
@@ -935,6 +938,7 @@ static void add_bits(struct encoder *enc, unsigned long index,
 		     const struct chunk *c)
 {
 	end_run(enc);
+	enc->bitmaps++;
 	emit(enc, &(struct kho_entry){
 		.addr = cpu_to_be64(index * KHO_CHUNK_BYTES(PAGE_SHIFT)),
 		.len = cpu_to_be64(KHO_CHUNK_BYTES(PAGE_SHIFT)),
@@ -1002,39 +1006,14 @@ static void encode_chunk(struct encoder *enc, unsigned long index,
 	}
 }
 
-/* Returns the number of entries */
-static size_t encode(struct kho_table *table)
+static void encode(struct encoder *enc)
 {
-	struct encoder enc = {
-		.table = table, .part = table ? table->part : NULL,
-	};
 	unsigned long index;
 	struct chunk *c;
 
 	xa_for_each(&chunks, index, c)
-		encode_chunk(&enc, index, c);
-	end_run(&enc);
-	return enc.nr;
-}
-
-/* What the next kernel reserves, small gaps included */
-static u64 held_bytes(void)
-{
-	unsigned long index, bit, end;
-	struct chunk *c;
-	u64 pages = 0;
-
-	xa_for_each(&chunks, index, c) {
-		/* Gaps between this and the one before, and around its bits */
-		pages += 3 * PHYS_PFN(KHO_GAP);
-		for (end = 0;; pages += end - bit) {
-			bit = find_next_bit(c->bits, CHUNK_PAGES, end);
-			if (bit == CHUNK_PAGES)
-				break;
-			end = kho_bits_end((__le64 *)c->bits, PAGE_SHIFT, bit);
-		}
-	}
-	return PFN_PHYS(pages);
+		encode_chunk(enc, index, c);
+	end_run(enc);
 }
 
 static u64 scratch_bytes(void)
@@ -1058,13 +1037,71 @@ static u64 boot_bytes(void)
 	return PFN_PHYS(pages) + scratch_bytes();
 }
 
-/* Neither scratch, nor what is reserved here, and there too, most likely */
-static u64 usable_bytes(u64 ram)
+static int cmp_addr(const void *a, const void *b)
 {
-	u64 scratch = scratch_bytes();
+	const struct kho_mem *x = a, *y = b;
 
-	ram = min(ram, PFN_PHYS((u64)totalram_pages()));
-	return ram > scratch ? ram - scratch : 0;
+	return x->addr < y->addr ? -1 : x->addr > y->addr;
+}
+
+/* The pages that have the table and the bits of chunks, sorted */
+static int find_meta(const struct kho_table *table, struct kho_walk *w,
+		     size_t bitmaps)
+{
+	struct kho_mem *meta, *m;
+	unsigned long index;
+	struct chunk *c;
+	unsigned int i;
+
+	w->metas = table->nr + bitmaps;
+	meta = kvmalloc_array(w->metas ?: 1, sizeof(*meta), GFP_KERNEL);
+	if (!meta)
+		return -ENOMEM;
+
+	for (m = meta, i = 0; i < table->nr; i++, m++) {
+		m->addr = table->part[i].addr;
+		m->len = PAGE_ALIGN(table->part[i].len);
+	}
+	xa_for_each(&chunks, index, c)
+		if (!has_few_runs(c))
+			*m++ = (struct kho_mem){ virt_to_phys(c->bits), PAGE_SIZE };
+	sort(meta, w->metas, sizeof(*meta), cmp_addr, NULL);
+	w->meta = meta;
+	return 0;
+}
+
+static bool is_boot_range(u64 addr, u64 len)
+{
+	return was_there_at_boot(PHYS_PFN(addr), PHYS_PFN(len));
+}
+
+/* The next kernel is likely to have a crash kernel as large as ours */
+static u64 crashkernel_bytes(void)
+{
+	if (!IS_ENABLED(CONFIG_CRASH_RESERVE))
+		return 0;
+	return (crashk_res.end ? resource_size(&crashk_res) : 0) +
+	       (crashk_low_res.end ? resource_size(&crashk_low_res) : 0);
+}
+
+/* How much memory the next kernel has to boot in, besides scratch */
+static int find_room(struct kho_table *table, size_t bitmaps)
+{
+	struct kho_plan *plan __free(kfree) = kmalloc(sizeof(*plan), GFP_KERNEL);
+	struct kho_walk walk = { .part = table->part, .parts = table->nr };
+	u64 usable = table->ram - scratch_bytes(), taken;
+	int err;
+
+	err = plan ? find_meta(table, &walk, bitmaps) : -ENOMEM;
+	if (err)
+		return err;
+
+	kho_plan_make(plan, &walk, is_boot_range, usable,
+		      kho_ample_room(table->ram));
+	taken = plan->held + kho_firmware_bytes + crashkernel_bytes();
+	table->left = usable - min(usable, taken);
+	kvfree(walk.meta);
+	return 0;
 }
 
 /**
@@ -1076,26 +1113,30 @@ static u64 usable_bytes(u64 ram)
  */
 int kho_mem_freeze(struct kho_table *table)
 {
-	u64 held, ram = boot_bytes(), usable = usable_bytes(ram);
+	struct encoder count = { };
 	unsigned int i;
 	int err;
 
 	guard(mutex)(&lock);
-	held = held_bytes();
-	*table = (struct kho_table){
-		.ram = ram, .left = usable > held ? usable - held : 0,
-	};
-	err = alloc_table(table, encode(NULL) * sizeof(struct kho_entry));
+	*table = (struct kho_table){ .ram = boot_bytes() };
+	encode(&count);
+	err = alloc_table(table, count.nr * sizeof(struct kho_entry));
 	if (err)
 		return err;
 
-	encode(table);
+	encode(&(struct encoder){ .table = table, .part = table->part });
 	for (i = 0; i < table->nr; i++) {
 		const struct kho_mem *part = &table->part[i];
 
 		table->crc = kho_crc(table->crc, phys_to_virt(part->addr),
 				     part->len);
 		table->bytes += part->len;
+	}
+
+	err = find_room(table, count.bitmaps);
+	if (err) {
+		free_table(table);
+		return err;
 	}
 	frozen = true;
 	return 0;
@@ -1112,6 +1153,39 @@ void kho_mem_thaw(struct kho_table *table)
 	guard(mutex)(&lock);
 	frozen = false;
 	free_table(table);
+}
+
+/**
+ * kho_mem_check() - whether a kernel with pages of another size can take it all
+ * @table:      the table of an active handover
+ * @page_shift: log2 of that size
+ * @why:        filled with the reason if it cannot
+ *
+ * Of its largest folios, only the usual order for that size is known.
+ *
+ * Context: holds the activation lock.
+ * Return: 0 or -EINVAL.
+ */
+int kho_mem_check(const struct kho_table *table, unsigned int page_shift,
+		  struct kho_why *why)
+{
+	unsigned int max_order = page_shift >= 16 ? 13 : page_shift >= 14 ? 11 : 10;
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < table->nr; i++) {
+		const struct kho_entry *e = phys_to_virt(table->part[i].addr);
+		const struct kho_entry *end = (void *)e + table->part[i].len;
+
+		for (; !err && e < end; e++) {
+			err = kho_entry_check(e, 0, page_shift, max_order, why);
+			if (!err && e->bitmap)
+				err = kho_bits_check(phys_to_virt(be64_to_cpu(e->bitmap)),
+						     PAGE_SHIFT, page_shift,
+						     max_order, why);
+		}
+	}
+	return err;
 }
 
 /**

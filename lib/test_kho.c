@@ -45,6 +45,10 @@ static unsigned int fragments = 100;
 module_param(fragments, uint, 0444);
 MODULE_PARM_DESC(fragments, "number of single pages to preserve, at every other page frame");
 
+static unsigned int blocks;
+module_param(blocks, uint, 0444);
+MODULE_PARM_DESC(blocks, "number of blocks of the largest order to preserve");
+
 static unsigned int vmalloc_bytes = SZ_1M;
 module_param_named(vmalloc, vmalloc_bytes, uint, 0444);
 MODULE_PARM_DESC(vmalloc, "bytes in each vmalloc area");
@@ -665,6 +669,13 @@ static int preserve_pages(struct rnd_state *rnd, unsigned int max)
 	return page ? add_page_item(page, nr, ITEM_PAGES) ?: nr : -ENOMEM;
 }
 
+static int preserve_block(void)
+{
+	struct page *page = alloc_range(MAX_ORDER_NR_PAGES);
+
+	return page ? add_page_item(page, MAX_ORDER_NR_PAGES, ITEM_PAGES) : -ENOMEM;
+}
+
 /* Returns how many of up to @max it was, or an error */
 static int preserve_fragments(unsigned int max)
 {
@@ -775,6 +786,10 @@ static int preserve_items(struct rnd_state *rnd)
 		cond_resched();
 	}
 	err = err ?: drop_some();
+	for (i = 0; !err && i < blocks; i++) {
+		err = preserve_block();
+		cond_resched();
+	}
 	for (i = 0; !err && i < fragments; i += nr) {
 		nr = preserve_fragments(fragments - i);
 		err = min(nr, 0);
@@ -796,7 +811,8 @@ static void draw(struct rnd_state *rnd, unsigned int *limit)
 static int alloc_dir(const struct incoming *in)
 {
 	/* At the worst, each page of a range is a range by itself */
-	size_t nr = (size_t)folios + pages + fragments + areas + 3 * in->items + 1;
+	size_t nr = (size_t)folios + pages + fragments + areas + blocks +
+		    3 * in->items + 1;
 
 	dir = vzalloc(array_size(nr, sizeof(*dir)));
 	mapped = vzalloc(array_size(nr, sizeof(*mapped)));

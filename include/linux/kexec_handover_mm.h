@@ -7,6 +7,7 @@
 #define LINUX_KEXEC_HANDOVER_MM_H
 
 #include <linux/kexec_handover.h>
+#include <linux/limits.h>
 #include <linux/types.h>
 
 struct kexec_buf;
@@ -26,6 +27,7 @@ void kho_scratch_release(void);
 void kho_memory_reserved(phys_addr_t base, phys_addr_t size);
 void kho_memmap_init(void);
 void kho_memory_release(void);
+u64 kho_memory_to_spare(void);
 
 /* Memory management */
 u64 arch_kho_early_room(u64 ram);
@@ -33,12 +35,14 @@ bool kho_scratch_overlaps(phys_addr_t addr, phys_addr_t len);
 int kho_scratch_migratetype(unsigned long pfn, int migratetype);
 
 /* kexec */
-void kho_image_init(struct kimage *image);
+int kho_image_init(struct kimage *image);
+void kho_image_set_page_shift(struct kimage *image, unsigned int shift);
 bool kho_image_window(const struct kimage *image, struct kho_mem *window);
 unsigned int kho_scratch_areas(const struct kho_mem **areas);
 int kho_locate_mem_hole(struct kexec_buf *kbuf,
 			int (*func)(struct resource *, void *));
-int kho_before_kexec(struct kimage *image);
+int kho_before_kexec(void);
+int kho_check_kexec(struct kimage *image);
 void kho_before_jump(const struct kimage *image);
 
 #else /* !CONFIG_KEXEC_HANDOVER */
@@ -83,6 +87,11 @@ static inline void kho_memory_release(void)
 {
 }
 
+static inline u64 kho_memory_to_spare(void)
+{
+	return U64_MAX;
+}
+
 static inline bool kho_scratch_overlaps(phys_addr_t addr, phys_addr_t len)
 {
 	return false;
@@ -93,7 +102,13 @@ static inline int kho_scratch_migratetype(unsigned long pfn, int migratetype)
 	return migratetype;
 }
 
-static inline void kho_image_init(struct kimage *image)
+static inline int kho_image_init(struct kimage *image)
+{
+	return 0;
+}
+
+static inline void kho_image_set_page_shift(struct kimage *image,
+					    unsigned int shift)
 {
 }
 
@@ -114,7 +129,12 @@ static inline int kho_locate_mem_hole(struct kexec_buf *kbuf,
 	return 0;
 }
 
-static inline int kho_before_kexec(struct kimage *image)
+static inline int kho_before_kexec(void)
+{
+	return 0;
+}
+
+static inline int kho_check_kexec(struct kimage *image)
 {
 	return 0;
 }

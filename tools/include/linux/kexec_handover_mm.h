@@ -30,4 +30,9 @@ static inline void kho_scratch_release(void)
 {
 }
 
+static inline u64 kho_memory_to_spare(void)
+{
+	return ~0ULL;
+}
+
 #endif

@@ -352,7 +352,8 @@ static void check_runs(unsigned long reserved)
 	unsigned long gaps = RAM_SIZE / KHO_GAP + reserved + nr_regions + kho_scratch_nr;
 	unsigned long i;
 
-	must(offer.runs <= 3 * (1 + gaps));
+	must(offer.runs <= offer.max_runs);
+	must(offer.max_runs <= 3 * (1 + 2 * gaps));
 	for (i = 0; i < offer.runs; i++) {
 		const struct run *r = &offer.run[i];
 

@@ -160,6 +160,20 @@ SCENARIOS = [
     Scenario("memtest", stages=3),
     Scenario("reserve-mem", cmdline=f"kho=on {TRACE} {RAMOOPS} reserve_mem=64K:4096:other",
              stages=3, check=dtc_round_trip),
+    # 93 % of all memory: 948 blocks of 4 MiB.
+    Scenario("room", mem="4G", timeout=400, check=dtc_round_trip,
+             cmdline="kho=on kho_set=blocks=948 kho_percent=93 kho_kib=4194304"),
+    Scenario("room-reserve-mem", script="room", check=dtc_round_trip,
+             cmdline="kho=on reserve_mem=512M:4096:half kho_half=1"),
+    # What is said to be special purpose memory is reserved, and was never memory.
+    Scenario("room-soft-reserved", script="room", arches=X86_64, mem="2G", check=dtc_round_trip,
+             cmdline="kho=on nokaslr memmap=1200M%512M-1+0xefffffff"),
+    Scenario("room-hugepages", script="room", timeout=240, check=dtc_round_trip,
+             cmdline="kho=on kho_set=blocks=76 kho_more=hugepages=350 kho_pool=350 "
+             "kho_says=HugeTLB:.not.allocating.350"),
+    Scenario("room-crashkernel", script="room", timeout=240, check=dtc_round_trip,
+             cmdline="kho=on kho_set=blocks=76 kho_more=CRASH=600M "
+             "kho_says=cannot.allocate.crash.*handover"),
     Scenario("kunit-64k", arches=ARM64, script="kunit", flavour="64k", mem="2G", stages=1,
              kunit=True, cmdline="kho=on kunit.enable=1 kunit.filter_glob=kho*",
              # A chunk has 16 GiB.

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _KHO_LINUX_LIMITS_H
+#define _KHO_LINUX_LIMITS_H
+
+#include_next <linux/limits.h>
+
+#define U64_MAX	((u64)~0ULL)
+
+#endif

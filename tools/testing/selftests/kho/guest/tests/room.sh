@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0
+# What is accepted boots, and is healthy, however little memory a handover leaves: of
+# what the test module preserves ($kho_set, with commas), reserve_mem= has or the firmware
+# keeps. $kho_more is for the next kernel's command line: what asks there for more memory
+# than is left does not get it, and the log says so ($kho_says).
+half=524288
+case $kho_stage in
+0)	check "kexec loads main" kexec_load main "$(echo "$kho_more" | sed s/CRASH/crashkernel/)"
+	# The module wants nearly all memory, in large blocks
+	rm -r /boot/*/image /boot/initramfs
+	put 4096 /proc/sys/vm/min_free_kbytes
+	check "the test module loads" load test_kho $(echo "$kho_set" | tr , ' ')
+	[ -z "$kho_percent" ] || check "so much of all memory is preserved" [ \
+		$(($(cat /sys/module/test_kho/parameters/held_kib) * 100 / kho_kib)) -ge "$kho_percent" ]
+	activate
+	kexec_go ;;
+1)	check_arrival main
+	[ -z "$kho_half" ] || check "half of the memory is handed over" \
+		[ "$(preserved_kb)" -ge $half ]
+	[ -z "$kho_says" ] || check "the log says what there is no memory for" logged "$kho_says"
+	pool=$(awk '/^HugePages_Total/ { print $2 }' /proc/meminfo)
+	[ -z "$kho_pool" ] || check "the pool has some of its pages: $pool" \
+		[ "$pool" -gt 0 ] && [ "$pool" -lt "$kho_pool" ]
+	check_state
+	check_healthy ;;
+esac
