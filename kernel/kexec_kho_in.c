@@ -24,6 +24,7 @@
 #include <linux/suspend.h>
 #include <linux/sysfs.h>
 #include <linux/vmalloc.h>
+#include <linux/workqueue.h>
 
 #include "../mm/internal.h"
 #include "kexec_kho_internal.h"
@@ -121,6 +122,31 @@ struct kho_extent *kho_search_extent(u64 addr)
 	if (kho_in.ready)
 		kho_in.hit = &kho_in.extent[low - 1];
 	return &kho_in.extent[low - 1];
+}
+
+/* The size of memory that watermarks and the like were computed for */
+static unsigned long limits_pages;
+
+static void compute_limits(struct work_struct *work)
+{
+	/* Without hotplug, all of it is only there while the kernel boots */
+	if (IS_ENABLED(CONFIG_MEMORY_HOTPLUG))
+		init_per_zone_wmark_min();
+	else
+		setup_per_zone_wmarks();
+}
+
+static DECLARE_WORK(limits_work, compute_limits);
+
+/* Most of memory may have been handed over, and come back only now */
+static void note_managed(void)
+{
+	unsigned long pages = totalram_pages();
+
+	if (!limits_pages || pages < limits_pages + limits_pages / 16)
+		return;
+	limits_pages = pages;
+	schedule_work(&limits_work);
 }
 
 static bool is_range(const struct kho_mem *mem)
@@ -301,6 +327,7 @@ static void adopt_part(const struct part *p)
 		adopt_folio(page, 0);
 	}
 	adjust_managed_page_count(first, page - first);
+	note_managed();
 }
 
 /**
@@ -388,6 +415,7 @@ static void return_part(const struct part *p)
 		if (i % 1024 == 1023)
 			cond_resched();
 	}
+	note_managed();
 }
 
 /**
@@ -467,6 +495,7 @@ struct folio *kho_restore_folio(phys_addr_t phys)
 	page = pfn_to_page(PHYS_PFN(phys));
 	adopt_folio(page, ilog2(p.nr));
 	adjust_managed_page_count(page, p.nr);
+	note_managed();
 	return page_folio(page);
 }
 EXPORT_SYMBOL_GPL(kho_restore_folio);
@@ -873,6 +902,7 @@ static int __init kho_in_init(void)
 	if (err || !kho_in.fdt)
 		return err;
 
+	limits_pages = totalram_pages();
 	pm_notifier(pm_event, 0);
 	return sysfs_create_bin_file(kobj, &fdt_attr) ?:
 	       sysfs_create_file(kobj, &unlisted_attr.attr) ?:

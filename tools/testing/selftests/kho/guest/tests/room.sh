@@ -4,6 +4,15 @@
 # keeps. $kho_more is for the next kernel's command line: what asks there for more memory
 # than is left does not get it, and the log says so ($kho_says).
 half=524288
+watermarks() { awk '$1 == "high" { s += $2 } END { print s }' /proc/zoneinfo; }
+# It takes a moment.
+grown() {
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		[ "$(watermarks)" -le $((2 * $1)) ] || return 0
+		sleep 1
+	done
+	false
+}
 case $kho_stage in
 0)	check "kexec loads main" kexec_load main "$(echo "$kho_more" | sed s/CRASH/crashkernel/)"
 	# The module wants nearly all memory, in large blocks
@@ -21,6 +30,8 @@ case $kho_stage in
 	pool=$(awk '/^HugePages_Total/ { print $2 }' /proc/meminfo)
 	[ -z "$kho_pool" ] || check "the pool has some of its pages: $pool" \
 		[ "$pool" -gt 0 ] && [ "$pool" -lt "$kho_pool" ]
+	low=$(watermarks)
 	check_state
+	[ -z "$kho_percent" ] || check "watermarks grow when memory comes back, from $low" grown "$low"
 	check_healthy ;;
 esac
