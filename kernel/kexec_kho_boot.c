@@ -174,6 +174,7 @@ static int __init check_range(const char *what, const struct kho_mem *mem,
 static int __init check_fdt_early(phys_addr_t low, struct kho_why *why)
 {
 	struct kho_mem window = { .addr = offer.phys, .len = offer.window };
+	struct kho_mem scratch;
 	struct kho_root root;
 	void *fdt;
 	int err;
@@ -194,8 +195,11 @@ static int __init check_fdt_early(phys_addr_t low, struct kho_why *why)
 	if (!fdt)
 		return why_not(why, "its FDT cannot be mapped");
 
-	err = kho_fdt_check(fdt, window.len, &root, why) ?:
-	      kho_scratch_adopt(&root.scratch, low, why);
+	err = kho_fdt_check(fdt, window.len, &root, why);
+	if (!err) {
+		scratch = kho_range(&root.scratch, 0);
+		err = kho_scratch_adopt(&scratch, low, why);
+	}
 	early_memunmap(fdt, window.len);
 	return err;
 }
@@ -904,7 +908,7 @@ void __init kho_memory_init(void)
 	if (offer.low)
 		memblock_clear_kho_scratch(0, offer.low);
 
-	if (kho_is_enabled() && !kho_scratch_nr)
+	if (kho_is_enabled() && !kho_scratch.len)
 		kho_scratch_reserve();
 }
 

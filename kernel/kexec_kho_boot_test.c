@@ -45,7 +45,7 @@ struct piece {
  * @reserved: the same
  * @ram:      regions in @memory
  * @used:     the region in @reserved
- * @scratch_nr: the same: it has no scratch
+ * @scratch:  the same: it has no scratch
  */
 struct boot_test {
 	struct kho_in in;
@@ -59,7 +59,7 @@ struct boot_test {
 	struct memblock_type reserved;
 	struct memblock_region ram[2];
 	struct memblock_region used;
-	unsigned int scratch_nr;
+	struct kho_mem scratch;
 };
 
 static u64 piece_addr(const struct piece *p)
@@ -610,7 +610,7 @@ static void __init swap_world(struct boot_test *t)
 {
 	swap(memblock.memory, t->memory);
 	swap(memblock.reserved, t->reserved);
-	swap(kho_scratch_nr, t->scratch_nr);
+	swap(kho_scratch, t->scratch);
 }
 
 static void __init set_region(struct memblock_region *r, const struct piece *p)

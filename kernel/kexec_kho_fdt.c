@@ -18,9 +18,6 @@
 
 #define KHO_RANGE_BYTES		(2 * sizeof(fdt64_t))
 
-#define kho_bad(why, fmt, ...)						\
-	(snprintf((why)->text, sizeof((why)->text), fmt, ##__VA_ARGS__), -EINVAL)
-
 /**
  * kho_crc() - CRC-32 as zlib has it
  * @crc: 0, or the CRC of what came before
@@ -480,7 +477,7 @@ static int read_root(const void *fdt, struct kho_root *root,
 	if (kho_fdt_ranges(fdt, 0, KHO_PROP_TABLE, &root->table))
 		return kho_bad(why, "no valid " KHO_PROP_TABLE);
 	if (kho_fdt_ranges(fdt, 0, KHO_PROP_SCRATCH, &root->scratch) ||
-	    !root->scratch.nr || root->scratch.nr > KHO_MAX_SCRATCH)
+	    root->scratch.nr != 1)
 		return kho_bad(why, "no valid " KHO_PROP_SCRATCH);
 	return 0;
 }

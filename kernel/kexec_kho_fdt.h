@@ -24,7 +24,6 @@
 #define KHO_MAX_NODES		256
 #define KHO_MAX_NAME		63
 #define KHO_MAX_DEPTH		16
-#define KHO_MAX_SCRATCH		8
 /* No page is smaller, on any architecture */
 #define KHO_MIN_SHIFT		12
 /* And none whose bits make a chunk is larger */
@@ -107,6 +106,10 @@ struct kho_root {
 struct kho_why {
 	char text[160];
 };
+
+/* Say why; the value is the error */
+#define kho_bad(why, fmt, ...)						\
+	(snprintf((why)->text, sizeof((why)->text), fmt, ##__VA_ARGS__), -EINVAL)
 
 u32 kho_crc(u32 crc, const void *p, size_t len);
 struct kho_mem kho_range(const struct kho_ranges *ranges, unsigned int i);

@@ -312,7 +312,7 @@ static void early_end(void *fdt)
 	first_prop(fdt)->tag = cpu_to_fdt32(FDT_END);
 }
 
-static const u8 zeros[(KHO_MAX_SCRATCH + 1) * 16];
+static const u8 zeros[2 * 16];
 
 #define PROP(prop_, len_, why_)						\
 	{ .why = why_, .prop = prop_, .len = len_ }

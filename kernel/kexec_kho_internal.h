@@ -10,10 +10,9 @@
 #include "kexec_kho_fdt.h"
 
 /* kexec_kho_scratch.c */
-extern struct kho_mem kho_scratch[KHO_MAX_SCRATCH];
-extern unsigned int kho_scratch_nr;
+extern struct kho_mem kho_scratch;
 
-int kho_scratch_adopt(const struct kho_ranges *ranges, phys_addr_t low,
+int kho_scratch_adopt(const struct kho_mem *mem, phys_addr_t low,
 		      struct kho_why *why);
 void kho_scratch_drop(void);
 void kho_scratch_reserve(void);

@@ -106,8 +106,8 @@ static nodemask_t boot_nodes;
 
 static int __init count_ram(unsigned long pfn, unsigned long nr, void *arg)
 {
-	/* Scratch can cut it in so many pieces more */
-	*(unsigned int *)arg += 1 + kho_scratch_nr;
+	/* Scratch can cut one in two */
+	*(unsigned int *)arg += 2;
 	return 0;
 }
 
@@ -125,17 +125,9 @@ static void __init add_area(unsigned long first, unsigned long end)
 static int __init add_ram(unsigned long pfn, unsigned long nr, void *arg)
 {
 	unsigned long end = pfn + nr;
-	unsigned int i;
 
-	for (i = 0; i < kho_scratch_nr; i++) {
-		const struct kho_mem *s = &kho_scratch[i];
-
-		if (!kho_scratch_overlaps(PFN_PHYS(pfn), PFN_PHYS(end - pfn)))
-			break;
-		add_area(pfn, min(end, PHYS_PFN(s->addr)));
-		pfn = max(pfn, PHYS_PFN(s->addr + s->len));
-	}
-	add_area(pfn, end);
+	add_area(pfn, min(end, PHYS_PFN(kho_scratch.addr)));
+	add_area(max(pfn, PHYS_PFN(kho_scratch.addr + kho_scratch.len)), end);
 	return 0;
 }
 
@@ -1016,16 +1008,6 @@ static void encode(struct encoder *enc)
 	end_run(enc);
 }
 
-static u64 scratch_bytes(void)
-{
-	unsigned int i;
-	u64 bytes = 0;
-
-	for (i = 0; i < kho_scratch_nr; i++)
-		bytes += kho_scratch[i].len;
-	return bytes;
-}
-
 /* The next kernel is not told of what was added since */
 static u64 boot_bytes(void)
 {
@@ -1034,7 +1016,7 @@ static u64 boot_bytes(void)
 
 	for (i = 0; i < areas; i++)
 		pages += area[i].end - area[i].first;
-	return PFN_PHYS(pages) + scratch_bytes();
+	return PFN_PHYS(pages) + kho_scratch.len;
 }
 
 static int cmp_addr(const void *a, const void *b)
@@ -1089,7 +1071,7 @@ static int find_room(struct kho_table *table, size_t bitmaps)
 {
 	struct kho_plan *plan __free(kfree) = kmalloc(sizeof(*plan), GFP_KERNEL);
 	struct kho_walk walk = { .part = table->part, .parts = table->nr };
-	u64 usable = table->ram - scratch_bytes(), taken;
+	u64 usable = table->ram - kho_scratch.len, taken;
 	int err;
 
 	err = plan ? find_meta(table, &walk, bitmaps) : -ENOMEM;

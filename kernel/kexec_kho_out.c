@@ -239,7 +239,7 @@ static int set_root(void *fdt)
 	       fdt_setprop_u32(fdt, 0, KHO_PROP_TABLE_CRC, kho_out.table.crc) ?:
 	       set_ranges(fdt, KHO_PROP_TABLE, kho_out.table.part,
 			  kho_out.table.nr) ?:
-	       set_ranges(fdt, KHO_PROP_SCRATCH, kho_scratch, kho_scratch_nr) ?:
+	       set_ranges(fdt, KHO_PROP_SCRATCH, &kho_scratch, 1) ?:
 	       fdt_setprop_u32(fdt, 0, KHO_PROP_COUNT, kho_in_count() + 1) ?:
 	       fdt_setprop_string(fdt, 0, KHO_PROP_RELEASE,
 				  init_utsname()->release) ?:
@@ -516,8 +516,8 @@ bool kho_image_window(const struct kimage *image, struct kho_mem *window)
  */
 unsigned int kho_scratch_areas(const struct kho_mem **areas)
 {
-	*areas = kho_scratch;
-	return kho_scratch_nr;
+	*areas = &kho_scratch;
+	return kho_scratch.len ? 1 : 0;
 }
 
 static int check_aligned(const struct kho_ranges *ranges, unsigned int node,
@@ -765,13 +765,8 @@ static struct kobj_attribute image_attr = __ATTR_RO_MODE(image, 0400);
 static ssize_t scratch_show(struct kobject *kobj, struct kobj_attribute *attr,
 			    char *buf)
 {
-	unsigned int i;
-	int len = 0;
-
-	for (i = 0; i < kho_scratch_nr; i++)
-		len += sysfs_emit_at(buf, len, "%#llx %#llx\n",
-				     kho_scratch[i].addr, kho_scratch[i].len);
-	return len;
+	return sysfs_emit(buf, "%#llx %#llx\n", kho_scratch.addr,
+			  kho_scratch.len);
 }
 
 static ssize_t window_show(struct kobject *kobj, struct kobj_attribute *attr,

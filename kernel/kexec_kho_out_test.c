@@ -321,7 +321,6 @@ static void blob_test(struct kunit *test)
 	struct out_test *t = test->priv;
 	struct kho_root root;
 	struct kho_mem mem;
-	unsigned int i;
 
 	t->probe[1].mem[1] = page_mem(t, 12, 4);
 	t->probe[1].nr = 2;
@@ -333,12 +332,10 @@ static void blob_test(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, root.release, init_utsname()->release);
 	KUNIT_EXPECT_EQ(test, root.count, kho_in_count() + 1);
 	KUNIT_EXPECT_EQ(test, root.table_crc, kho_out.table.crc);
-	KUNIT_ASSERT_EQ(test, root.scratch.nr, kho_scratch_nr);
-	for (i = 0; i < root.scratch.nr; i++) {
-		mem = kho_range(&root.scratch, i);
-		KUNIT_EXPECT_EQ(test, mem.addr, kho_scratch[i].addr);
-		KUNIT_EXPECT_EQ(test, mem.len, kho_scratch[i].len);
-	}
+	KUNIT_ASSERT_EQ(test, root.scratch.nr, 1);
+	mem = kho_range(&root.scratch, 0);
+	KUNIT_EXPECT_EQ(test, mem.addr, kho_scratch.addr);
+	KUNIT_EXPECT_EQ(test, mem.len, kho_scratch.len);
 
 	/* Already active: nobody is asked again */
 	KUNIT_EXPECT_EQ(test, turn_on(), 0);
@@ -689,7 +686,7 @@ static void bad_mem_test(struct kunit *test)
 
 	p->mem[1].addr = page_to_phys(t->page + bad->page);
 	if (bad->where == SCRATCH)
-		p->mem[1].addr = kho_scratch[0].addr;
+		p->mem[1].addr = kho_scratch.addr;
 	if (bad->where == BEYOND)
 		p->mem[1].addr = PFN_PHYS((u64)max_pfn);
 	p->mem[1].addr += bad->addr;

@@ -36,8 +36,8 @@
  */
 #define SPLITS_TO_COME	4
 
-struct kho_mem kho_scratch[KHO_MAX_SCRATCH];
-unsigned int kho_scratch_nr;
+/* Empty if there is none */
+struct kho_mem kho_scratch;
 
 static bool kho_enabled __ro_after_init;
 static unsigned long long scratch_size __initdata;
@@ -92,12 +92,7 @@ static bool overlap(u64 a, u64 a_len, u64 b, u64 b_len)
  */
 bool kho_scratch_overlaps(phys_addr_t addr, phys_addr_t len)
 {
-	unsigned int i;
-
-	for (i = 0; i < kho_scratch_nr; i++)
-		if (overlap(addr, len, kho_scratch[i].addr, kho_scratch[i].len))
-			return true;
-	return false;
+	return overlap(addr, len, kho_scratch.addr, kho_scratch.len);
 }
 
 /**
@@ -193,8 +188,7 @@ void __init kho_scratch_reserve(void)
 	}
 
 	memblock_mark_kho_scratch(addr, size);
-	kho_scratch[0] = (struct kho_mem){ .addr = addr, .len = size };
-	kho_scratch_nr = 1;
+	kho_scratch = (struct kho_mem){ .addr = addr, .len = size };
 	pr_info("scratch: %llu MiB at %pa\n", size >> 20, &addr);
 }
 
@@ -205,12 +199,8 @@ void __init kho_scratch_reserve(void)
  */
 void __init kho_scratch_release(void)
 {
-	unsigned int i;
-
-	if (is_kho_boot())
-		return;
-	for (i = 0; i < kho_scratch_nr; i++)
-		memblock_phys_free(kho_scratch[i].addr, kho_scratch[i].len);
+	if (!is_kho_boot() && kho_scratch.len)
+		memblock_phys_free(kho_scratch.addr, kho_scratch.len);
 }
 
 /*
@@ -242,102 +232,68 @@ static bool __init count_free(const struct kho_mem *area, u64 piece, u64 *sum)
 	return found;
 }
 
-static int __init check(const struct kho_ranges *ranges, struct kho_why *why)
+static int __init check_place(const struct kho_mem *mem, struct kho_why *why)
 {
-	u64 ram = memblock_phys_mem_size();
-	u64 room = early_room(ram), spare = 0, cma = 0;
-	bool has_kernel = false, has_block = false;
-	unsigned int i;
+	u64 ram = memblock_phys_mem_size(), cma;
 
-	for (i = 0; i < ranges->nr; i++) {
-		struct kho_mem mem = kho_range(ranges, i);
-		struct kho_mem prev = i ? kho_range(ranges, i - 1) :
-					  (struct kho_mem){ };
-
-		if (!mem.len || mem.addr + mem.len < mem.addr ||
-		    mem.addr < prev.addr + prev.len ||
-		    !PAGE_ALIGNED(mem.addr | mem.len)) {
-			snprintf(why->text, sizeof(why->text),
-				 "scratch %#llx+%#llx is empty, out of order or not whole pages of %lu bytes",
-				 mem.addr, mem.len, PAGE_SIZE);
-			return -EINVAL;
-		}
-		if (!kho_is_mapped_ram(mem.addr, mem.len)) {
-			snprintf(why->text, sizeof(why->text),
-				 "scratch %#llx+%#llx is not RAM here",
-				 mem.addr, mem.len);
-			return -EINVAL;
-		}
-		has_block |= count_free(&mem, first_block(ram), &spare);
-		cma += cma_bytes(mem.addr, mem.len);
-		has_kernel |= mem.addr <= __pa_symbol(_text) &&
-			      mem.addr + mem.len >= __pa_symbol(_end);
-	}
+	if (!mem->len || mem->addr + mem->len < mem->addr ||
+	    !PAGE_ALIGNED(mem->addr | mem->len))
+		return kho_bad(why, "scratch %#llx+%#llx is empty or not whole pages of %lu bytes",
+			       mem->addr, mem->len, PAGE_SIZE);
+	if (!kho_is_mapped_ram(mem->addr, mem->len))
+		return kho_bad(why, "scratch %#llx+%#llx is not RAM here",
+			       mem->addr, mem->len);
 
 	/* Then who loaded it knew nothing of the handover, and it may be stale */
-	if (!has_kernel) {
-		snprintf(why->text, sizeof(why->text),
-			 "the kernel was not loaded into scratch");
-		return -EINVAL;
-	}
-	if (cma > ram / 2) {
-		snprintf(why->text, sizeof(why->text),
-			 "scratch touches pageblocks of %llu MiB, more than half of all memory",
-			 cma >> 20);
-		return -EINVAL;
-	}
+	if (mem->addr > __pa_symbol(_text) ||
+	    mem->addr + mem->len < __pa_symbol(_end))
+		return kho_bad(why, "the kernel was not loaded into scratch");
 
-	if (spare < room) {
-		snprintf(why->text, sizeof(why->text),
-			 "scratch has %llu KiB left, %llu KiB are needed: boot the old kernel with a larger kho_scratch=",
-			 spare >> 10, room >> 10);
-		return -EINVAL;
-	}
-	if (!has_block) {
-		snprintf(why->text, sizeof(why->text),
-			 "scratch has no %llu KiB in one piece: boot the old kernel with a larger kho_scratch=",
-			 first_block(ram) >> 10);
-		return -EINVAL;
-	}
+	cma = cma_bytes(mem->addr, mem->len);
+	if (cma > ram / 2)
+		return kho_bad(why, "scratch touches pageblocks of %llu MiB, more than half of all memory",
+			       cma >> 20);
+	return 0;
+}
+
+static int __init check_free(const struct kho_mem *mem, struct kho_why *why)
+{
+	u64 ram = memblock_phys_mem_size();
+	u64 room = early_room(ram), spare = 0;
+	bool has_block = count_free(mem, first_block(ram), &spare);
+
+	if (spare < room)
+		return kho_bad(why, "scratch has %llu KiB left, %llu KiB are needed: boot the old kernel with a larger kho_scratch=",
+			       spare >> 10, room >> 10);
+	if (!has_block)
+		return kho_bad(why, "scratch has no %llu KiB in one piece: boot the old kernel with a larger kho_scratch=",
+			       first_block(ram) >> 10);
+	if (!memblock_can_split(4 + SPLITS_TO_COME))
+		return kho_bad(why, "memblock has no room for scratch");
 	return 0;
 }
 
 /**
  * kho_scratch_adopt() - use the scratch of a handover, and only that for now
- * @ranges: what the blob says
- * @low:    memory below is never preserved, and may be used meanwhile, too
- * @why:    filled with the reason if scratch cannot be used
+ * @mem: what the blob says
+ * @low: memory below is never preserved, and may be used meanwhile, too
+ * @why: filled with the reason if scratch cannot be used
  *
  * Context: memblock knows all memory and what the boot loader left in it.
  * Return: 0 or -EINVAL; then memblock may use all memory, as before.
  */
-int __init kho_scratch_adopt(const struct kho_ranges *ranges, phys_addr_t low,
+int __init kho_scratch_adopt(const struct kho_mem *mem, phys_addr_t low,
 			     struct kho_why *why)
 {
-	int err;
+	int err = check_place(mem, why) ?: check_free(mem, why);
 
-	err = check(ranges, why);
 	if (err)
 		return err;
-	if (!memblock_can_split(2 * (ranges->nr + !!low) + SPLITS_TO_COME)) {
-		snprintf(why->text, sizeof(why->text),
-			 "memblock has no room for scratch");
-		return -EINVAL;
-	}
 
-	if (low)
-		err = memblock_mark_kho_scratch(0, low);
-	while (!err && kho_scratch_nr < ranges->nr) {
-		struct kho_mem mem = kho_range(ranges, kho_scratch_nr);
-
-		kho_scratch[kho_scratch_nr++] = mem;
-		err = memblock_mark_kho_scratch(mem.addr, mem.len);
-	}
-	if (err) {
-		snprintf(why->text, sizeof(why->text),
-			 "memblock has no room for scratch");
-		return -EINVAL;
-	}
+	kho_scratch = *mem;
+	if ((low && memblock_mark_kho_scratch(0, low)) ||
+	    memblock_mark_kho_scratch(mem->addr, mem->len))
+		return kho_bad(why, "memblock has no room for scratch");
 
 	memblock_set_kho_scratch_only();
 	if (scratch_size)
@@ -350,21 +306,8 @@ int __init kho_scratch_adopt(const struct kho_ranges *ranges, phys_addr_t low,
  */
 void __init kho_scratch_drop(void)
 {
-	while (kho_scratch_nr) {
-		struct kho_mem *mem = &kho_scratch[--kho_scratch_nr];
-
-		memblock_clear_kho_scratch(mem->addr, mem->len);
-	}
-}
-
-static u64 scratch_bytes(void)
-{
-	unsigned int i;
-	u64 sum = 0;
-
-	for (i = 0; i < kho_scratch_nr; i++)
-		sum += kho_scratch[i].len;
-	return sum;
+	memblock_clear_kho_scratch(kho_scratch.addr, kho_scratch.len);
+	kho_scratch = (struct kho_mem){ };
 }
 
 static u64 segment_bytes(const struct kimage *image)
@@ -388,44 +331,33 @@ static u64 segment_bytes(const struct kimage *image)
 int kho_locate_mem_hole(struct kexec_buf *kbuf,
 			int (*func)(struct resource *, void *))
 {
-	u64 total = scratch_bytes(), need;
-	unsigned int i;
+	struct resource res = {
+		.start = kho_scratch.addr,
+		.end = kho_scratch.addr + kho_scratch.len - 1,
+	};
+	u64 need;
 
 	need = segment_bytes(kbuf->image) + kbuf->memsz +
 	       early_room(PFN_PHYS((u64)get_num_physpages()));
 
-	for (i = 0; need <= total && i < kho_scratch_nr; i++) {
-		struct resource res = {
-			.start = kho_scratch[i].addr,
-			.end = kho_scratch[i].addr + kho_scratch[i].len - 1,
-		};
-
-		if (func(&res, kbuf) == 1)
-			return 1;
-	}
+	if (need <= kho_scratch.len && func(&res, kbuf) == 1)
+		return 1;
 
 	pr_err("image does not fit: its segments up to one of %lu KiB, and the next kernel's early memory, need %llu KiB in scratch, which has %llu KiB, in part occupied; boot with a larger kho_scratch=\n",
-	       kbuf->memsz >> 10, need >> 10, total >> 10);
+	       kbuf->memsz >> 10, need >> 10,
+	       kho_scratch.len >> 10);
 	return 0;
 }
 
-static void __init account_cma(const struct kho_mem *mem)
+static int __init kho_scratch_init(void)
 {
-	unsigned long pfn = pageblock_start_pfn(PHYS_PFN(mem->addr));
-	unsigned long end = PHYS_PFN(mem->addr + mem->len);
+	unsigned long pfn = pageblock_start_pfn(PHYS_PFN(kho_scratch.addr));
+	unsigned long end = PHYS_PFN(kho_scratch.addr + kho_scratch.len);
 
 	for (; pfn < end; pfn += pageblock_nr_pages) {
 		page_zone(pfn_to_page(pfn))->cma_pages += pageblock_nr_pages;
 		totalcma_pages += pageblock_nr_pages;
 	}
-}
-
-static int __init kho_scratch_init(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < kho_scratch_nr; i++)
-		account_cma(&kho_scratch[i]);
 	return 0;
 }
 core_initcall(kho_scratch_init);

@@ -161,10 +161,9 @@ static void check_same_memory(void)
 /* The scratch of a boot without a handover */
 static void check_new_scratch(void)
 {
-	struct kho_mem s = kho_scratch[0];
+	struct kho_mem s = kho_scratch;
 
-	must(kho_scratch_nr <= 1);
-	if (!kho_scratch_nr)
+	if (!s.len)
 		return;
 	must(all_are(s.addr, s.len, IN_RAM | USED, IN_RAM));
 	must(memblock_is_region_reserved(s.addr, s.len));
@@ -349,7 +348,7 @@ static void fast check_bitmaps(void)
 /* As many as RAM allows, however many pieces there are */
 static void check_runs(unsigned long reserved)
 {
-	unsigned long gaps = RAM_SIZE / KHO_GAP + reserved + nr_regions + kho_scratch_nr;
+	unsigned long gaps = RAM_SIZE / KHO_GAP + reserved + nr_regions + 1;
 	unsigned long i;
 
 	must(offer.runs <= offer.max_runs);
@@ -368,13 +367,11 @@ static void check_accepted(unsigned long reserved)
 {
 	struct kho_root root;
 	struct kho_why why;
-	unsigned int i;
 
 	must(!strcmp(kho_in.status, "accepted"));
-	must(!memblock_is_kho_scratch_only() && kho_scratch_nr);
+	must(!memblock_is_kho_scratch_only() && kho_scratch.len);
 	must(!kho_fdt_check(kho_in.fdt, offer.window, &root, &why));
-	for (i = 0; i < kho_scratch_nr; i++)
-		mark(kho_scratch[i].addr, kho_scratch[i].len, SCRATCH);
+	mark(kho_scratch.addr, kho_scratch.len, SCRATCH);
 	note_reserved(NOW);
 	must(keep_table(&root) == PFN_PHYS(kho_in.pages));
 	check_meta(&root);
@@ -514,7 +511,7 @@ static void boot(const struct image *image, size_t size)
 	if (!offered) {
 		if (kho_in.status[0])
 			check_status();
-		must(!kho_scratch_nr);
+		must(!kho_scratch.len);
 		check_same_memory();
 	}
 

@@ -70,7 +70,7 @@ static void check_root(const u8 *fdt, size_t size, const struct kho_root *root)
 	must(fdt_totalsize(fdt) <= size);
 	must(release > fdt && release + strlen(root->release) < fdt + size);
 	must(cells > fdt && cells + 16 * root->table.nr <= fdt + size);
-	must(root->scratch.nr >= 1 && root->scratch.nr <= KHO_MAX_SCRATCH);
+	must(root->scratch.nr == 1);
 	kho_range(&root->scratch, root->scratch.nr - 1);
 }
 

@@ -105,7 +105,7 @@ void machine_start(bool kho_on)
 	kho_scratch_only = false;
 	memblock_add(RAM_BASE, RAM_SIZE);
 
-	kho_scratch_nr = 0;
+	memset(&kho_scratch, 0, sizeof(kho_scratch));
 	kho_enabled = kho_on;
 }
 
