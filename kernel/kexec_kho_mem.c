@@ -131,6 +131,20 @@ static int __init add_ram(unsigned long pfn, unsigned long nr, void *arg)
 	return 0;
 }
 
+/**
+ * arch_kho_walk_ram() - go through the RAM that the next kernel is told of
+ * @arg: for @fn
+ * @fn:  is called with each range of page frames; an error ends the walk
+ *
+ * Context: from core_initcall() on.
+ * Return: 0, or what @fn returned.
+ */
+int __weak arch_kho_walk_ram(void *arg, int (*fn)(unsigned long pfn,
+						  unsigned long nr, void *arg))
+{
+	return walk_system_ram_range(0, PHYS_PFN(PHYS_ADDR_MAX), arg, fn);
+}
+
 static int __init find_areas(void)
 {
 	unsigned int max = 0;
@@ -139,12 +153,12 @@ static int __init find_areas(void)
 		return 0;
 
 	boot_nodes = node_states[N_MEMORY];
-	walk_system_ram_range(0, PHYS_PFN(PHYS_ADDR_MAX), &max, count_ram);
+	arch_kho_walk_ram(&max, count_ram);
 	area = kvcalloc(max, sizeof(*area), GFP_KERNEL);
 	if (!area)
 		return -ENOMEM;
 
-	walk_system_ram_range(0, PHYS_PFN(PHYS_ADDR_MAX), NULL, add_ram);
+	arch_kho_walk_ram(NULL, add_ram);
 	return 0;
 }
 core_initcall(find_areas);

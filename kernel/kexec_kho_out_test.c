@@ -1655,6 +1655,47 @@ static void abort_gives_test(struct kunit *test)
 	expect_nothing(test);
 }
 
+#ifdef CONFIG_X86_64
+#include <asm/e820/api.h>
+
+static int add_pages_up(unsigned long pfn, unsigned long nr, void *sum)
+{
+	*(unsigned long *)sum += nr;
+	return 0;
+}
+
+/* The next kernel is told of so many entries of a map, and no more */
+static void many_entries_test(struct kunit *test)
+{
+	struct e820_table *real = e820_table_kexec, *table;
+	unsigned long before = 0, after = 0, few = 0;
+
+	table = kunit_kzalloc(test, sizeof(*table), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, table);
+	KUNIT_ASSERT_LT(test, real->nr_entries + E820_MAX_ENTRIES_ZEROPAGE,
+			E820_MAX_ENTRIES);
+
+	arch_kho_walk_ram(&before, add_pages_up);
+	KUNIT_EXPECT_GT(test, before, 0);
+
+	/* Entries of no length come before all others */
+	table->nr_entries = E820_MAX_ENTRIES_ZEROPAGE + real->nr_entries;
+	memcpy(table->entries + E820_MAX_ENTRIES_ZEROPAGE, real->entries,
+	       real->nr_entries * sizeof(*real->entries));
+	e820_table_kexec = table;
+	arch_kho_walk_ram(&after, add_pages_up);
+
+	/* What the kernel has taken for itself is RAM in its own map only */
+	table->entries[0] = (struct e820_entry){
+		.addr = SZ_16M, .size = SZ_1M, .type = E820_TYPE_RAM,
+	};
+	arch_kho_walk_ram(&few, add_pages_up);
+	e820_table_kexec = real;
+	KUNIT_EXPECT_EQ(test, after, 0);
+	KUNIT_EXPECT_EQ(test, few, PHYS_PFN(SZ_1M));
+}
+#endif
+
 /* What the next kernel is not told of is no room for it */
 static void added_room_test(struct kunit *test)
 {
@@ -1702,6 +1743,9 @@ static struct kunit_case kho_out_cases[] = {
 	KUNIT_CASE(hot_memory_test),
 	KUNIT_CASE(abort_gives_test),
 	KUNIT_CASE(added_room_test),
+#ifdef CONFIG_X86_64
+	KUNIT_CASE(many_entries_test),
+#endif
 	{ }
 };
 

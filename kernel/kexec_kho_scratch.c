@@ -28,7 +28,8 @@
 /* A multiple of the pageblocks of kernels with and without huge pages */
 #define SCRATCH_ALIGN \
 	max(CMA_MIN_ALIGNMENT_BYTES, PAGE_SIZE << MAX_PAGE_ORDER)
-#define SCRATCH_MAX_SIZE	(16ULL * SZ_1G)
+/* What arm64's page tables may take of 32 TiB */
+#define SCRATCH_MAX_SIZE	(64ULL * SZ_1G)
 
 /*
  * Before memblock's arrays can grow, the linear map may have two more ranges
@@ -55,7 +56,7 @@ static int __init parse_kho_scratch(char *p)
 	if (p)
 		scratch_size = memparse(p, &end);
 	if (end == p || *end || !scratch_size || scratch_size > SCRATCH_MAX_SIZE) {
-		pr_err("kho_scratch=%s is not a size up to 16G: using the default\n",
+		pr_err("kho_scratch=%s is not a size up to 64G: using the default\n",
 		       p ?: "");
 		scratch_size = 0;
 		return -EINVAL;
@@ -155,6 +156,35 @@ static u64 __init default_size(void)
 		   early_room(memblock_phys_mem_size()), SCRATCH_MAX_SIZE);
 }
 
+static u64 __init low_bytes(void)
+{
+	phys_addr_t start, end;
+	u64 bytes = 0, i;
+
+	for_each_free_mem_range(i, NUMA_NO_NODE, MEMBLOCK_NONE, &start, &end,
+				NULL)
+		if (start < SZ_4G)
+			bytes += min_t(u64, end, SZ_4G) - start;
+	return bytes;
+}
+
+/*
+ * Devices and boot code of the next kernel want memory below 4G. So do those of
+ * this one, whose allocations cannot be in CMA: leave them most of that.
+ */
+static phys_addr_t __init find_scratch(u64 size)
+{
+	bool low = cma_bytes(0, size) <= low_bytes() / 4;
+	phys_addr_t addr;
+
+	addr = memblock_phys_alloc_range(size, SCRATCH_ALIGN,
+					 low ? SCRATCH_MIN_ADDR : SZ_4G,
+					 low ? SZ_4G : MEMBLOCK_ALLOC_ACCESSIBLE);
+	return addr ?: memblock_phys_alloc_range(size, SCRATCH_ALIGN,
+						 SCRATCH_MIN_ADDR,
+						 MEMBLOCK_ALLOC_ACCESSIBLE);
+}
+
 /**
  * kho_scratch_reserve() - set scratch aside on a boot without a handover
  *
@@ -173,13 +203,7 @@ void __init kho_scratch_reserve(void)
 		return;
 	}
 
-	/* Devices and boot code of the next kernel want memory below 4G */
-	addr = memblock_phys_alloc_range(size, SCRATCH_ALIGN,
-					 SCRATCH_MIN_ADDR, SZ_4G);
-	if (!addr)
-		addr = memblock_phys_alloc_range(size, SCRATCH_ALIGN,
-						 SCRATCH_MIN_ADDR,
-						 MEMBLOCK_ALLOC_ACCESSIBLE);
+	addr = find_scratch(size);
 	if (!addr) {
 		pr_err("no %llu MiB of contiguous memory for scratch: kexec handover is off; try a smaller kho_scratch=\n",
 		       size >> 20);

@@ -31,6 +31,8 @@ u64 kho_memory_to_spare(void);
 
 /* Memory management */
 u64 arch_kho_early_room(u64 ram);
+int arch_kho_walk_ram(void *arg, int (*fn)(unsigned long pfn, unsigned long nr,
+					   void *arg));
 bool kho_scratch_overlaps(phys_addr_t addr, phys_addr_t len);
 int kho_scratch_migratetype(unsigned long pfn, int migratetype);
 

@@ -174,6 +174,9 @@ SCENARIOS = [
     Scenario("room-crashkernel", script="room", timeout=240, check=dtc_round_trip,
              cmdline="kho=on kho_set=blocks=76 kho_more=CRASH=600M "
              "kho_says=cannot.allocate.crash.*handover"),
+    # Most memory below 4 GiB stays what it is: such a large scratch is above.
+    Scenario("scratch-high", script="plain-chain", arches=X86_64, mem="5G",
+             cmdline="kho=on kho_scratch=1G kho_logged=scratch:.1024.MiB.at.0x00000001"),
     Scenario("kunit-64k", arches=ARM64, script="kunit", flavour="64k", mem="2G", stages=1,
              kunit=True, cmdline="kho=on kunit.enable=1 kunit.filter_glob=kho*",
              # A chunk has 16 GiB.

@@ -25,7 +25,7 @@ put() { echo "$1" >"$2"; }
 is() { [ "$(cat "$1")" = "$2" ] || { echo "$1 is: $(cat "$1")"; false; }; }
 # The command line and our own lines say anything: they do not count.
 logged() {
-	dmesg | grep -Ev 'kho-test:|ommand line' | grep -Eq "$1" && return
+	dmesg | grep -Ev 'kho-test:|ommand line(:| parameters)' | grep -Eq "$1" && return
 	echo "not in the log: $1"
 	return 1
 }
