@@ -4,7 +4,21 @@
 # has its own text address (KASLR).
 : "${kho_first:=main}" "${kho_second:=debug}"
 text=$(awk '$3 == "_text" { print $1 }' /proc/kallsyms)
-[ "$kho_stage" = 0 ] || check_arrival "$kho_expect"
+# No range that is said to be reserved has any of these addresses.
+not_reserved() {
+	sed -n 's/^ *\([0-9a-f]*\)-\([0-9a-f]*\) : reserved$/0x\1 0x\2/p' /proc/iomem |
+		while read -r first last; do
+			for addr; do
+				[ $((addr >= first && addr <= last)) = 0 ] || exit 1
+			done
+		done
+}
+if [ "$kho_stage" != 0 ]; then
+	check_arrival "$kho_expect"
+	# Where memblock is kept (arm64), drivers ask it, and /proc/iomem shows it.
+	check "memblock has forgotten what was handed over" \
+		not_reserved $(mem $FW/fdt /kho-sample | cut -d ' ' -f 1)
+fi
 [ "$flavour" = main ] || [ -z "$kho_logged" ] ||
 	check "the log has $kho_logged" logged "$kho_logged"
 # Both have CONFIG_KEXEC_HANDOVER_DEBUG.
