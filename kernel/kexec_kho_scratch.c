@@ -33,7 +33,8 @@
 
 /*
  * Before memblock's arrays can grow, the linear map may have two more ranges
- * marked: arm64's leaves out the kernel, and has KFENCE's pool.
+ * marked: arm64's leaves out the kernel, and has KFENCE's pool. To clear a mark
+ * asks for as much room as to set it, but there no low memory is marked.
  */
 #define SPLITS_TO_COME	4
 
@@ -330,7 +331,8 @@ int __init kho_scratch_adopt(const struct kho_mem *mem, phys_addr_t low,
  */
 void __init kho_scratch_drop(void)
 {
-	memblock_clear_kho_scratch(kho_scratch.addr, kho_scratch.len);
+	/* Where it adjoins low memory, the two are one region */
+	memblock_clear_kho_scratch(0, PHYS_ADDR_MAX);
 	kho_scratch = (struct kho_mem){ };
 }
 
