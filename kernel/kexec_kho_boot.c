@@ -470,7 +470,9 @@ static int __init find_meta(const struct kho_root *root, struct kho_why *why)
 
 		m->addr = ALIGN_DOWN(m->addr, PAGE_SIZE);
 		m->len = end - m->addr;
-		if (is_touched(m))
+		/* Pages are what is reserved: nobody else may have the rest of one */
+		err = check_range("memory table", m, why);
+		if (!err && is_touched(m))
 			err = why_not(why, "memory table %#llx+%#llx is in what it preserves",
 				      m->addr, m->len);
 	}
@@ -639,27 +641,42 @@ static void __init add_run(u64 start, u64 end)
 	emit_run(to, end, MEMBLOCK_NONE);
 }
 
+/* Of the runs from @run on, what is in a range; false if there are no more */
+static bool __init make_runs_in(u64 start, u64 end, struct kho_mem *run)
+{
+	bool more = true;
+
+	start = PAGE_ALIGN(start);
+	end = ALIGN_DOWN(end, PAGE_SIZE);
+	for (; more && run->addr < end; more = kho_plan_next(&offer.plan, run)) {
+		u64 run_end = run->addr + run->len;
+
+		add_run(max(start, run->addr), min(end, run_end));
+		if (run_end > end)
+			break;
+	}
+	return more;
+}
+
 /* Of the runs, what is usable memory: somebody may have some of a small gap */
 static void __init make_runs(void)
 {
 	phys_addr_t start, end;
+	u64 from = 0, last = 0, i;
 	struct kho_mem run;
-	bool more;
-	u64 i;
 
-	more = kho_plan_next(&offer.plan, &run);
+	if (!kho_plan_next(&offer.plan, &run))
+		return;
 	for_each_usable_range(i, &start, &end) {
-		start = PAGE_ALIGN(start);
-		end = ALIGN_DOWN(end, PAGE_SIZE);
-		for (; more && run.addr < end;
-		     more = kho_plan_next(&offer.plan, &run)) {
-			u64 run_end = run.addr + run.len;
-
-			add_run(max(start, run.addr), min(end, run_end));
-			if (run_end > end)
-				break;
+		/* Memory of one kind may end, and another begin, within a page */
+		if (start != last) {
+			if (!make_runs_in(from, last, &run))
+				return;
+			from = start;
 		}
+		last = end;
 	}
+	make_runs_in(from, last, &run);
 }
 
 static u64 __init usable_bytes(unsigned long *ranges)
