@@ -2,7 +2,8 @@
 /*
  * Fuzzes kernel/kexec_kho_boot.c: a machine boots with whatever an input says
  * is in its memory, up to where the page allocator takes over. Then memblock is
- * as it was, or everything preserved, and nothing that is not, is kept.
+ * as it was, or everything preserved, and nothing that is not, is kept. What
+ * nothing is wrong with is not refused.
  */
 #include <stdlib.h>
 
@@ -27,6 +28,8 @@ static u8 frame[FRAMES];
 static bool joined[FRAMES];
 static struct memblock_region regions[128];
 static unsigned long nr_regions;
+/* Where the second node begins */
+static u64 node_at;
 
 struct kho_in kho_in;
 
@@ -89,6 +92,7 @@ static void free_frames(unsigned long pfn, unsigned long pages)
 	u64 addr = PFN_PHYS(pfn), len = PFN_PHYS(pages);
 
 	must(all_are(addr, len, IN_RAM | NOW | KEPT | LATE | FREED, IN_RAM | NOW));
+	must(addr >= node_at || addr + len <= node_at);
 	mark(addr, len, FREED);
 }
 
@@ -406,6 +410,29 @@ static bool is_known(u64 addr, u64 end)
 	return false;
 }
 
+/* Nodes are known before the page allocator is there */
+static void set_up_nodes(const struct image *image)
+{
+	struct memblock_type *types[] = { &memblock.memory, &memblock.reserved };
+	unsigned int i;
+
+	node_at = ALIGN_DOWN(RAM_BASE + ((u64)image->node << FRAME_SHIFT), PAGE_SIZE);
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		memblock_set_node(0, node_at, types[i], 0);
+		memblock_set_node(node_at, RAM_END - node_at, types[i], 1);
+	}
+}
+
+/* The page allocator takes no page that is in two regions of memory */
+static void mark_split_pages(void)
+{
+	struct memblock_region *r;
+
+	for_each_mem_region(r)
+		if (!PAGE_ALIGNED(r->base))
+			mark(ALIGN_DOWN(r->base, PAGE_SIZE), PAGE_SIZE, LATE);
+}
+
 /* All of the gaps, and nothing else */
 static void check_release(const struct image *image)
 {
@@ -422,11 +449,36 @@ static void check_release(const struct image *image)
 		memblock_reserve(addr, len);
 		mark(from, end - from, LATE);
 	}
+	set_up_nodes(image);
+	mark_split_pages();
 	kho_memmap_init();
 	kho_memory_release();
 	must(kho_in.ready);
 	for (i = 0; i < offer.runs; i++)
 		check_gaps(&offer.run[i].mem);
+}
+
+static void carve(struct frames carved)
+{
+	u64 addr = ALIGN_DOWN(frames_addr(carved), PAGE_SIZE);
+	u64 end = frames_addr(carved) + frames_len(carved);
+
+	for (; addr + PAGE_SIZE < end && machine_can_split(2); addr += 2 * PAGE_SIZE)
+		memblock_mark_nomap(addr, PAGE_SIZE);
+}
+
+/* What there is only on some machines */
+static void set_up_special(const struct image *image)
+{
+	movable_node_enabled = image->hotplug.nr;
+	mirrored_kernelcore = image->mirror.nr;
+	if (image->hotplug.nr && machine_can_split(2))
+		memblock_mark_hotplug(frames_addr(image->hotplug), frames_len(image->hotplug));
+	if (image->mirror.nr && machine_can_split(2))
+		memblock_mark_mirror(frames_addr(image->mirror), frames_len(image->mirror));
+	carve(image->carved);
+	if (image->far_len)
+		memblock_reserve((4ULL + image->far_at) << 30, (u64)image->far_len << 30);
 }
 
 static void set_up(const struct image *image, size_t size)
@@ -462,6 +514,8 @@ static void set_up(const struct image *image, size_t size)
 		poison_edges(addr, len);
 	}
 
+	set_up_special(image);
+
 	memset(&kho_in, 0, sizeof(kho_in));
 	memset(&offer, 0, sizeof(offer));
 	has_gaps = false;
@@ -470,11 +524,26 @@ static void set_up(const struct image *image, size_t size)
 				 image->flags & IMAGE_NO_WINDOW ? 0 : image->window_len);
 }
 
+/* Neither the kernel nor KFENCE's pool is mapped in blocks */
+static void map_as_arm64(void)
+{
+	u64 pool = memblock_phys_alloc(SZ_2M, PAGE_SIZE);
+
+	memblock_mark_nomap(machine.kernel.addr, machine.kernel.len);
+	if (pool)
+		memblock_mark_nomap(pool, SZ_2M);
+	memblock_clear_nomap(machine.kernel.addr, machine.kernel.len);
+	if (pool)
+		memblock_clear_nomap(pool, SZ_2M);
+}
+
 /* What an architecture does until all RAM is mapped */
-static void map_all_ram(const struct image *image, u64 low)
+static void map_all_ram(const struct image *image, u64 low, bool as_arm64)
 {
 	unsigned int i;
 
+	if (as_arm64)
+		map_as_arm64();
 	for (i = 0; i < ARRAY_SIZE(image->alloc); i++) {
 		u64 len = image->alloc[i] * 1024ULL;
 		u64 addr = len ? memblock_phys_alloc(len, PAGE_SIZE) : 0;
@@ -490,15 +559,25 @@ static void map_all_ram(const struct image *image, u64 low)
 	memblock_allow_resize();
 }
 
+/* Nothing is wrong with it, and memblock has room for what KHO marks */
+static bool is_good(const struct image *image)
+{
+	return image->flags & IMAGE_GOOD && machine_can_split(4 + 4);
+}
+
 static void boot(const struct image *image, size_t size)
 {
 	u64 low = image->low ? RAM_BASE + (ALIGN((u64)image->low << FRAME_SHIFT,
 						  PAGE_SIZE)) : 0;
 	unsigned long cnt;
 	u64 reserved;
-	bool offered;
+	bool offered, as_arm64, good;
 
 	set_up(image, size);
+	/* This machine boots if nothing is handed over */
+	as_arm64 = image->flags & IMAGE_MAP_MEM && !low && machine_can_split(6) &&
+		   kho_is_mapped_ram(machine.kernel.addr, machine.kernel.len);
+	good = is_good(image);
 	note_memory();
 	reserved = memblock.reserved.total_size;
 	note_reserved(USED);
@@ -515,13 +594,15 @@ static void boot(const struct image *image, size_t size)
 		check_same_memory();
 	}
 
-	map_all_ram(image, low);
+	map_all_ram(image, low, as_arm64);
 	note_reserved(USED);
 	reserved = memblock.reserved.total_size;
 	cnt = memblock.reserved.cnt;
 	kho_memory_init();
 	must(memblock.bottom_up == !!(image->flags & IMAGE_BOTTOM_UP));
 	if (!kho_in.fdt) {
+		if (good)
+			broken(kho_in.status, __FILE__, __LINE__);
 		check_refused(reserved);
 		return;
 	}

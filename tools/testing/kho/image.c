@@ -13,6 +13,9 @@
 #include "kernel/kexec_kho_fdt.h"
 
 #define MAX_ENTRIES	48
+#define MAX_FOLIO	((u64)PAGE_SIZE << MAX_PAGE_ORDER)
+/* More than the kernel wants to have left, in one piece */
+#define ROOM_FRAMES	6144
 
 const struct image *image_parse(const u8 *data, size_t size)
 {
@@ -97,6 +100,8 @@ u32 image_table_crc(const void *fdt)
 static u8 busy[FRAMES];
 static struct kho_entry entries[MAX_ENTRIES];
 static unsigned int nr_entries;
+/* Nothing is known for which it could be refused */
+static bool good;
 
 static void occupy(struct frames f)
 {
@@ -173,7 +178,7 @@ static void preserve_bits(u8 *bits, u64 base, unsigned int shift)
 	u64 addr = base + ((u64)first << shift), len = (u64)nr << shift;
 	bool is_folio = random_below(2);
 
-	if (nr >= pages || !machine_has(addr, len) ||
+	if (nr >= pages || (nr << shift) > MAX_FOLIO || !machine_has(addr, len) ||
 	    is_busy((addr - RAM_BASE) >> FRAME_SHIFT, len >> FRAME_SHIFT))
 		return;
 	memset(busy + ((addr - RAM_BASE) >> FRAME_SHIFT), 1, len >> FRAME_SHIFT);
@@ -187,7 +192,8 @@ static void preserve_bits(u8 *bits, u64 base, unsigned int shift)
 static u8 *add_chunk(u8 *out, u64 base, unsigned int shift)
 {
 	static u8 bits[1 << 16];
-	struct frames f = place(1U << (shift - FRAME_SHIFT), 1U << (shift - FRAME_SHIFT));
+	unsigned int frames = max(1U << (shift - FRAME_SHIFT), page_frames());
+	struct frames f = place(frames, frames);
 	unsigned int nr = 1 + random_below(40);
 	size_t len = 1UL << shift;
 
@@ -253,8 +259,9 @@ static u8 *put_table(u8 *out, void *fdt)
 	unsigned int parts = 0;
 
 	for (i = 0; i < nr_entries; i += nr, parts++) {
-		struct frames f = place(1, 1);
+		struct frames f = place(page_frames(), page_frames());
 
+		good &= f.nr;
 		nr = 1 + random_below(nr_entries - i);
 		align = random_below(4) ? 0 : 8 * random_below(16);
 		cells[2 * parts] = cpu_to_fdt64(frames_addr(f) + align);
@@ -337,9 +344,53 @@ static void fix_crcs(struct image *image, size_t size)
 	memcpy(image + 1, fdt, len);
 }
 
+static bool meet(struct frames a, struct frames b)
+{
+	return a.nr && b.nr && a.first < b.first + b.nr && b.first < a.first + a.nr;
+}
+
+/* Not more than half of memory, even if this becomes whole pageblocks */
+static bool is_small_enough(const struct image *image, struct frames scratch)
+{
+	unsigned int block = page_frames() << pageblock_order;
+	unsigned int first = ALIGN_DOWN(scratch.first, block);
+	unsigned int end = ALIGN(scratch.first + scratch.nr, block);
+	unsigned int i, ram = FRAMES;
+
+	for (i = 0; i < ARRAY_SIZE(image->hole); i++)
+		ram -= image->hole[i].nr;
+	return end - first <= ram / 2;
+}
+
+/* What there is only on some machines */
+static void make_special(struct image *image, struct frames scratch, struct frames room)
+{
+	unsigned int align = page_frames();
+	struct frames f = { random_below(FRAMES), 1 + random_below(FRAMES / 2) };
+
+	image->flags |= random_below(2) ? IMAGE_MAP_MEM : 0;
+	if (!random_below(4)) {
+		image->far_at = random_below(100);
+		image->far_len = 1 + random_below(500);
+	}
+	/* As x86 has memory that drivers are to have */
+	if (!random_below(4))
+		image->used[4] = image->hole[0];
+	/* memblock has 128 regions in the beginning */
+	if (!random_below(3))
+		image->carved = place(2 * align * (1 + random_below(64)), align);
+	if (!random_below(4) && !meet(f, scratch) && !meet(f, room))
+		image->hotplug = f;
+	if (!random_below(4))
+		image->mirror = (struct frames){ random_below(FRAMES), 1 + random_below(FRAMES) };
+	if (!random_below(3))
+		image->node = ALIGN_DOWN(random_below(FRAMES), align);
+}
+
 static void make_machine(struct image *image, struct frames *scratch)
 {
 	unsigned int i, align = page_frames();
+	struct frames room;
 
 	memset(image, 0, sizeof(*image));
 	memset(busy, 0, sizeof(busy));
@@ -350,9 +401,10 @@ static void make_machine(struct image *image, struct frames *scratch)
 	occupy((struct frames){ 0, image->low });
 
 	*scratch = place(2048 + align * random_below(64), align);
+	room = place(ROOM_FRAMES, align);
 	image->used[0] = (struct frames){ scratch->first + random_below(16), 64 };
 	for (i = random_below(3); i; i--)
-		image->hole[i - 1] = place(1 + random_below(2000), 1);
+		image->hole[i - 1] = place(ALIGN(1 + random_below(2000), align), align);
 	for (i = 1 + random_below(4); i > 1; i--)
 		image->used[i - 1] = place(1 + random_below(100), 1);
 	if (!random_below(3))
@@ -362,10 +414,12 @@ static void make_machine(struct image *image, struct frames *scratch)
 	if (!random_below(3))
 		image->after[1] = (struct frames){ random_below(FRAMES), 1 + random_below(20) };
 	image->alloc[0] = random_below(300);
+	make_special(image, *scratch, room);
+	good = scratch->nr && room.nr && is_small_enough(image, *scratch);
 }
 
 /**
- * image_build() - make an image that is good, or nearly so
+ * image_build() - make an image that is good, or, where memory is short, nearly so
  * @data: where
  * @max:  bytes there
  *
@@ -380,7 +434,8 @@ size_t image_build(u8 *data, size_t max)
 	size_t len;
 
 	make_machine(image, &scratch);
-	window = place(2, 1);
+	window = place(max(2U, page_frames()), page_frames());
+	good &= window.nr;
 	end = make_entries(pieces);
 	must(!fdt_create(fdt, sizeof(fdt)) && !fdt_finish_reservemap(fdt) &&
 	     !fdt_begin_node(fdt, "") && !put_root(fdt, scratch));
@@ -390,6 +445,7 @@ size_t image_build(u8 *data, size_t max)
 
 	image->window = frames_addr(window) - RAM_BASE;
 	image->window_len = frames_len(window);
+	image->flags |= good ? IMAGE_GOOD : 0;
 	image->fdt_len = fdt_totalsize(fdt);
 	len = sizeof(*image) + image->fdt_len + (end - pieces);
 	if (len > max)
@@ -429,6 +485,7 @@ static void find_hints(struct hints *h, const struct image *image, size_t size)
 	hint_frames(h, image->hole, ARRAY_SIZE(image->hole));
 	hint_frames(h, image->used, ARRAY_SIZE(image->used));
 	hint_frames(h, image->late, ARRAY_SIZE(image->late));
+	hint_frames(h, &image->carved, 3);
 	while ((p = image_piece(image, size, p))) {
 		struct kho_entry e;
 
@@ -563,7 +620,10 @@ size_t image_mutate(u8 *data, size_t size, size_t max)
 		}
 	} while (image_parse(data, size) && !random_below(3));
 
-	if (image_parse(data, size) && random_below(16))
+	if (!image_parse(data, size))
+		return size;
+	image->flags &= ~IMAGE_GOOD;
+	if (random_below(16))
 		fix_crcs(image, size);
 	return size;
 }

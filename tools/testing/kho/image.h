@@ -5,17 +5,20 @@
 #include "machine.h"
 #include "mutate.h"
 
-#define IMAGE_MAGIC	0x4f484b2e	/* ".KHO" */
+#define IMAGE_MAGIC	0x32484b2e	/* ".KH2" */
 #define IMAGE_KHO_OFF	0x01
 #define IMAGE_KDUMP	0x02
 #define IMAGE_BOTTOM_UP	0x04
 #define IMAGE_NO_WINDOW	0x08
 #define IMAGE_NOMAP	0x10
+#define IMAGE_MAP_MEM	0x20
+#define IMAGE_GOOD	0x40
 
 /**
  * struct image - a machine and its memory as a kernel finds them: an input
  * @magic:  IMAGE_MAGIC
- * @flags:  what is not as usual; IMAGE_NOMAP is for the last hole
+ * @flags:  what is not as usual; IMAGE_NOMAP is for the last hole; IMAGE_MAP_MEM:
+ *	the linear map is made as arm64 makes it; IMAGE_GOOD: to refuse it is wrong
  * @unused: 0
  * @low:    frames at the start that count as scratch
  * @window: where the FDT is, as the boot loader says, from the start of RAM
@@ -26,6 +29,13 @@
  * @late:   reserved before the linear map exists
  * @after:  reserved once the handover is accepted
  * @alloc:  KiB that are allocated before the linear map exists
+ * @carved: every other page of it is RAM that the kernel does not map
+ * @hotplug: hotpluggable memory
+ * @mirror: mirrored memory
+ * @node:   frame where the second node begins, or 0
+ * @far_at: GiB above 4 GiB where something is reserved that is no RAM
+ * @far_len: GiB of that
+ * @spare:  0
  *
  * Behind the FDT are pieces until the end. Little-endian, as the host is.
  */
@@ -42,6 +52,13 @@ struct image {
 	struct frames late[2];
 	struct frames after[3];
 	u16 alloc[4];
+	struct frames carved;
+	struct frames hotplug;
+	struct frames mirror;
+	u16 node;
+	u16 far_at;
+	u16 far_len;
+	u16 spare;
 } __packed;
 
 /**

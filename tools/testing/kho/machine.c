@@ -46,6 +46,17 @@ u64 frames_len(struct frames f)
 	return min_t(u64, f.nr, FRAMES - f.first) << FRAME_SHIFT;
 }
 
+/**
+ * machine_can_split() - whether there is room for more regions of memory
+ * @nr: how many
+ *
+ * Return: true if memblock does not have to grow its array for them.
+ */
+bool machine_can_split(unsigned long nr)
+{
+	return memblock.memory.cnt + nr <= memblock.memory.max;
+}
+
 bool machine_has(u64 addr, u64 len)
 {
 	return addr >= RAM_BASE && addr <= RAM_END && len <= RAM_END - addr;
@@ -102,6 +113,7 @@ void machine_start(bool kho_on)
 	memblock.current_limit = MEMBLOCK_ALLOC_ANYWHERE;
 	memblock_can_resize = 0;
 	has_kho_scratch = false;
+	system_has_some_mirror = false;
 	kho_scratch_only = false;
 	memblock_add(RAM_BASE, RAM_SIZE);
 

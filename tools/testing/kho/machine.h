@@ -39,6 +39,7 @@ extern struct machine machine;
 
 void machine_start(bool kho_on);
 void machine_stop(void);
+bool machine_can_split(unsigned long nr);
 bool machine_has(u64 addr, u64 len);
 u64 frames_addr(struct frames f);
 u64 frames_len(struct frames f);
