@@ -179,6 +179,8 @@ static int __init check_fdt_early(phys_addr_t low, struct kho_why *why)
 	void *fdt;
 	int err;
 
+	if (kho_is_confidential())
+		return why_not(why, "this is a confidential guest (SEV, SNP or TDX)");
 	if (!kho_is_enabled())
 		return why_not(why, "kho=on is not on the command line");
 	if (!window.len)

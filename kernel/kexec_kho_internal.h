@@ -3,6 +3,7 @@
 #ifndef LINUX_KEXEC_KHO_INTERNAL_H
 #define LINUX_KEXEC_KHO_INTERNAL_H
 
+#include <linux/cc_platform.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/sizes.h>
@@ -11,6 +12,15 @@
 
 /* kexec_kho_scratch.c */
 extern struct kho_mem kho_scratch;
+
+/*
+ * SEV, SNP, TDX: pages that such a guest shares with its host come back as noise
+ * or zeroes after a kexec, and nobody has tried what else does not.
+ */
+static inline bool kho_is_confidential(void)
+{
+	return cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT);
+}
 
 int kho_scratch_adopt(const struct kho_mem *mem, phys_addr_t low,
 		      struct kho_why *why);

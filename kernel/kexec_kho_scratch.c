@@ -197,6 +197,12 @@ void __init kho_scratch_reserve(void)
 	u64 size = ALIGN(scratch_size ?: default_size(), SCRATCH_ALIGN);
 	phys_addr_t addr;
 
+	if (kho_is_confidential()) {
+		pr_err("kexec handover is off: this is a confidential guest (SEV, SNP or TDX), whose shared memory would not keep its contents\n");
+		kho_enabled = false;
+		return;
+	}
+
 	if (cma_bytes(0, size) > memblock_phys_mem_size() / 2) {
 		pr_err("scratch of %llu MiB would be more than half of all memory: kexec handover is off\n",
 		       size >> 20);

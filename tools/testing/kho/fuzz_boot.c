@@ -167,6 +167,8 @@ static void check_new_scratch(void)
 {
 	struct kho_mem s = kho_scratch;
 
+	if (machine.is_confidential)
+		must(!s.len && !kho_is_enabled());
 	if (!s.len)
 		return;
 	must(all_are(s.addr, s.len, IN_RAM | USED, IN_RAM));
@@ -372,6 +374,7 @@ static void check_accepted(unsigned long reserved)
 	struct kho_root root;
 	struct kho_why why;
 
+	must(!machine.is_confidential);
 	must(!strcmp(kho_in.status, "accepted"));
 	must(!memblock_is_kho_scratch_only() && kho_scratch.len);
 	must(!kho_fdt_check(kho_in.fdt, offer.window, &root, &why));
@@ -487,6 +490,7 @@ static void set_up(const struct image *image, size_t size)
 
 	machine_start(!(image->flags & IMAGE_KHO_OFF));
 	machine.is_kdump = image->flags & IMAGE_KDUMP;
+	machine.is_confidential = image->flags & IMAGE_CONFIDENTIAL;
 	machine.kernel.addr = frames_addr(image->used[0]);
 	machine.kernel.len = frames_len(image->used[0]);
 	memblock_set_bottom_up(image->flags & IMAGE_BOTTOM_UP);

@@ -13,6 +13,7 @@
 #define IMAGE_NOMAP	0x10
 #define IMAGE_MAP_MEM	0x20
 #define IMAGE_GOOD	0x40
+#define IMAGE_CONFIDENTIAL 0x80
 
 /**
  * struct image - a machine and its memory as a kernel finds them: an input

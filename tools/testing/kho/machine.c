@@ -82,6 +82,7 @@ void poison_edges(u64 addr, u64 len)
 void *early_memremap(u64 addr, u64 len)
 {
 	must(machine_has(addr, len));
+	must(!machine.is_confidential);
 	if (machine_has(addr + len, 64))
 		__asan_poison_memory_region((void *)(addr + len), 64);
 	return phys_to_virt(addr);

@@ -26,6 +26,7 @@ struct frames {
  * struct machine - what of the machine is not memblock's
  * @kernel:   where the kernel is
  * @is_kdump: it is a crash kernel
+ * @is_confidential: its memory is encrypted
  */
 struct machine {
 	struct {
@@ -33,6 +34,7 @@ struct machine {
 		u64 len;
 	} kernel;
 	bool is_kdump;
+	bool is_confidential;
 };
 
 extern struct machine machine;
