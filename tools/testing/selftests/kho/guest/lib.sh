@@ -61,8 +61,8 @@ kexec_to() {
 	kexec_go
 }
 kexec_go() {
-	kexec -e
-	not_ok "kexec -e jumps (exit code $?)"
+	kexec -e -x
+	not_ok "kexec -e -x jumps (exit code $?)"
 	finish
 }
 
@@ -156,4 +156,4 @@ free_at_least() {
 }
 
 # For the prompt of `make shell`: kexec into FLAVOUR (this one, if not given).
-rekexec() { kexec_load "${1:-$flavour}" "$2" && kexec -e; }
+rekexec() { kexec_load "${1:-$flavour}" "$2" && kexec -e -x; }

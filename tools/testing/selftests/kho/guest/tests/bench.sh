@@ -20,7 +20,7 @@ case $kho_stage in
 	[ -z "$kho_kind" ] || must "preserving" put "$kho_kind $kho_count" $PARAM/preserve
 	[ ! -e $KHO/active ] || must "activation" put 1 $KHO/active
 	record
-	[ "$kho_stages" = 1 ] || must "kexec -e" kexec -e ;;
+	[ "$kho_stages" = 1 ] || must "kexec -e -x" kexec -e -x ;;
 1)	echo "kho-test: # started" >/dev/console
 	[ -z "$kho_kind" ] || must "restoring" put 1 $PARAM/restore
 	record ;;

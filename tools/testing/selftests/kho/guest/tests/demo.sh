@@ -18,7 +18,7 @@ case $kho_stage in
 	check "kexec loads the debug kernel" kexec_load debug
 	activate
 	[ ! -d /proc/device-tree ] || send window $KHO/window
-	say "kexec -e"
+	say "kexec -e -x"
 	kexec_go
 	;;
 1)

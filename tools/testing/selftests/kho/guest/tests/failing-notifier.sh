@@ -9,7 +9,7 @@ case $kho_stage in
 	check "the log names the notifier" \
 		logged "\[test_kho\] refused the handover"
 	check "kexec loads main" kexec_load main
-	check "kexec -e fails" fails kexec -e
+	check "kexec -e -x fails" fails kexec -e -x
 	check "the disk still works" sh -c 'dd if=/dev/vda of=/dev/null bs=1M count=4 2>/dev/null'
 	check_healthy
 	check "the refusing module unloads" rmmod test_kho

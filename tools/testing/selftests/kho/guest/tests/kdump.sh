@@ -81,10 +81,10 @@ case $kho_stage in
 	check "kexec loads the crash kernel again" \
 		kexec_load main "crashkernel=0 nr_cpus=1 $places" -s -p
 	check "the handover is still active" is $KHO/active 1
-	# A panic in a notifier makes its dump, also if kexec -e is who called that
+	# A panic in a notifier makes its dump, also if kexec -e -x is who called that
 	check "abort" put 0 $KHO/active
 	check "the module for faults loads" load test_kho_faults hold=Y
-	kexec -e &
+	kexec -e -x &
 	check "a notifier is at work" wait_held
 	say "$marker"
 	echo c >/proc/sysrq-trigger ;;

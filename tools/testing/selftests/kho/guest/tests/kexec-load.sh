@@ -3,7 +3,7 @@
 # not executed while a handover is active, and nothing is lost by trying.
 refused() {
 	forget_log
-	check "kexec -e is refused" fails kexec -e
+	check "kexec -e -x is refused" fails kexec -e -x
 	check "the log says why" logged "kho: the image cannot carry the active handover"
 	check "the handover is still active" is $KHO/active 1
 	check_healthy

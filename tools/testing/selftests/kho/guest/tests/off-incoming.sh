@@ -10,7 +10,7 @@ case $kho_stage in
 	check "image says so" is $KHO/image plain
 	activate
 	forget_log
-	check "kexec -e is refused" fails kexec -e
+	check "kexec -e -x is refused" fails kexec -e -x
 	check "the log says why, and what to do" \
 		logged "kho: the image cannot carry the active handover: .*kho=on on its command line"
 	check "the handover is still active" is $KHO/active 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# Load then activate, activate then load, and activation by kexec -e itself.
+# Load then activate, activate then load, and activation by kexec -e -x itself.
 [ "$kho_stage" = 0 ] || check_arrival "$kho_expect"
 forget_log
 check "the test module loads" load test_kho
@@ -19,6 +19,6 @@ case $kho_stage in
 	kexec_go ;;
 1)	activate
 	kexec_to main kho_expect=main ;;
-2)	say "not activated: kexec -e does it"
+2)	say "not activated: kexec -e -x does it"
 	kexec_to main kho_expect=main ;;
 esac

@@ -12,7 +12,7 @@ case $kho_stage in
 		logged "kho: sample_notify.* is leaving: the active handover is aborted"
 	check "active says 0" is $KHO/active 0
 	check "the FDT is gone" [ -z "$(head -c 1 $KHO/fdt)" ]
-	say "kexec -e activates anew"
+	say "kexec -e -x activates anew"
 	kexec_go ;;
 1)	check_arrival main
 	check "the node of the other module is there" fdtget -p $FW/fdt /test-kho
