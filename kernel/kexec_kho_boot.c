@@ -948,7 +948,8 @@ void __init kho_memmap_init(void)
 					     PHYS_PFN(run->mem.addr + run->mem.len));
 }
 
-static void __init note_late(phys_addr_t base, phys_addr_t size)
+/* Whether any of a range is reserved because of the handover */
+static bool __init is_in_run(phys_addr_t base, phys_addr_t size)
 {
 	unsigned long low = 0, high = offer.runs, mid;
 
@@ -960,7 +961,12 @@ static void __init note_late(phys_addr_t base, phys_addr_t size)
 		else
 			high = mid;
 	}
-	if (low == offer.runs || offer.run[low].mem.addr >= base + size)
+	return low < offer.runs && offer.run[low].mem.addr < base + size;
+}
+
+static void __init note_late(phys_addr_t base, phys_addr_t size)
+{
+	if (!is_in_run(base, size))
 		return;
 
 	if (offer.lates < MAX_LATE)
@@ -979,6 +985,22 @@ void __ref kho_memory_reserved(phys_addr_t base, phys_addr_t size)
 {
 	if (has_gaps)
 		note_late(base, size);
+}
+
+/**
+ * kho_memory_is_held() - whether memory is reserved for a handover only
+ * @base: physical address
+ * @size: bytes
+ *
+ * For those who look at memblock to see what firmware, or the previous kernel by
+ * way of it, has set aside for them: what the handover reserves is not that, and
+ * the gaps in it are going to be free.
+ *
+ * Return: true if any of the range is, and gaps are not free yet.
+ */
+bool __ref kho_memory_is_held(phys_addr_t base, phys_addr_t size)
+{
+	return has_gaps && is_in_run(base, size);
 }
 
 static bool __init is_late(unsigned long pfn)

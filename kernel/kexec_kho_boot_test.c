@@ -935,6 +935,27 @@ static void __init free_gaps_test(struct kunit *test)
 	totalram_pages_add(freed);
 }
 
+/* Others must not take what is held for memory that was set aside for them */
+static void __init held_test(struct kunit *test)
+{
+	struct boot_test *t = test->priv;
+
+	offer.run = t->run;
+	t->run[0].mem = (struct kho_mem){ SZ_1M, SZ_64K };
+	t->run[1].mem = (struct kho_mem){ SZ_2M, SZ_64K };
+	offer.runs = 2;
+
+	has_gaps = true;
+	KUNIT_EXPECT_FALSE(test, kho_memory_is_held(SZ_1M - SZ_64K, SZ_64K));
+	KUNIT_EXPECT_TRUE(test, kho_memory_is_held(SZ_1M - SZ_64K, SZ_64K + 1));
+	KUNIT_EXPECT_TRUE(test, kho_memory_is_held(SZ_1M + SZ_32K, SZ_4K));
+	KUNIT_EXPECT_FALSE(test, kho_memory_is_held(SZ_1M + SZ_64K, SZ_4K));
+	KUNIT_EXPECT_TRUE(test, kho_memory_is_held(SZ_2M + SZ_64K - 1, 1));
+	KUNIT_EXPECT_FALSE(test, kho_memory_is_held(SZ_2M + SZ_64K, SZ_1M));
+	has_gaps = false;
+	KUNIT_EXPECT_FALSE(test, kho_memory_is_held(SZ_1M, SZ_4K));
+}
+
 static struct kunit_case __refdata kho_boot_cases[] = {
 	KUNIT_CASE_PARAM(walk_test, table_gen_params),
 	KUNIT_CASE(walk_shift_test),
@@ -946,6 +967,7 @@ static struct kunit_case __refdata kho_boot_cases[] = {
 	KUNIT_CASE_PARAM(other_pages_test, shift_gen_params),
 	KUNIT_CASE_PARAM(runs_test, runs_gen_params),
 	KUNIT_CASE_PARAM(free_gaps_test, release_gen_params),
+	KUNIT_CASE(held_test),
 	{ }
 };
 

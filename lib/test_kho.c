@@ -57,6 +57,11 @@ static unsigned int areas = 1;
 module_param(areas, uint, 0444);
 MODULE_PARM_DESC(areas, "number of vmalloc areas to preserve");
 
+static unsigned long between[2];
+static unsigned int nr_between;
+module_param_array(between, ulong, &nr_between, 0444);
+MODULE_PARM_DESC(between, "start and end of memory that is to lie in a gap between preserved pages");
+
 static bool random;
 module_param(random, bool, 0444);
 MODULE_PARM_DESC(random, "use the numbers as limits, and do not just free what arrives");
@@ -114,6 +119,8 @@ static struct kho_vmalloc dir_kv;
 static bool dir_preserved;
 /* Nothing can be frozen any more, and all can be released */
 static bool leaving;
+/* Pages of others that are preserved for nobody */
+static struct page *fence[2];
 /* Where each item is mapped */
 static void **mapped;
 
@@ -760,12 +767,39 @@ static void release_item(unsigned int i)
 
 static void release_all(void)
 {
+	unsigned int i;
+
 	while (items)
 		release_item(--items);
 	/* Likewise */
 	if (!dir_preserved || !WARN_ON_ONCE(kho_unpreserve_vmalloc(&dir_kv)))
 		vfree(dir);
+	for (i = 0; i < ARRAY_SIZE(fence); i++)
+		if (fence[i])
+			WARN_ON_ONCE(kho_unpreserve_pages(fence[i], 1));
 	vfree(mapped);
+}
+
+/* Whoever has that page: what is in it does not matter, and nobody claims it */
+static int preserve_near(struct page **page, unsigned long pfn, int step)
+{
+	unsigned int i;
+
+	for (i = 0; i < SZ_512K / PAGE_SIZE; i++, pfn += step) {
+		*page = pfn_to_page(pfn);
+		if (!kho_preserve_pages(*page, 1))
+			return 0;
+	}
+	*page = NULL;
+	return -ENOENT;
+}
+
+static int preserve_fence(void)
+{
+	if (!nr_between)
+		return 0;
+	return preserve_near(&fence[0], PHYS_PFN(between[0]) - 1, -1) ?:
+	       preserve_near(&fence[1], PFN_UP(between[1]), 1);
 }
 
 static int preserve_items(struct rnd_state *rnd)
@@ -988,7 +1022,7 @@ static int __init test_kho_init(void)
 		err = restore_items(&in);
 	vfree(in.dir);
 
-	err = err ?: self_check() ?: preserve_all(&rnd) ?:
+	err = err ?: self_check() ?: preserve_all(&rnd) ?: preserve_fence() ?:
 	      register_kho_notifier(&test_kho_nb);
 	if (err)
 		release_all();

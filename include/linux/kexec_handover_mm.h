@@ -25,6 +25,7 @@ phys_addr_t kho_reserve_mem_find(const char *name, phys_addr_t size,
 void kho_reserve_mem_add(phys_addr_t start, phys_addr_t size, const char *name);
 void kho_scratch_release(void);
 void kho_memory_reserved(phys_addr_t base, phys_addr_t size);
+bool kho_memory_is_held(phys_addr_t base, phys_addr_t size);
 void kho_memmap_init(void);
 void kho_memory_release(void);
 u64 kho_memory_to_spare(void);
@@ -79,6 +80,11 @@ static inline void kho_scratch_release(void)
 
 static inline void kho_memory_reserved(phys_addr_t base, phys_addr_t size)
 {
+}
+
+static inline bool kho_memory_is_held(phys_addr_t base, phys_addr_t size)
+{
+	return false;
 }
 
 static inline void kho_memmap_init(void)

@@ -436,6 +436,15 @@ static void mark_split_pages(void)
 			mark(ALIGN_DOWN(r->base, PAGE_SIZE), PAGE_SIZE, LATE);
 }
 
+static void check_held(bool held)
+{
+	unsigned long i;
+
+	for (i = 0; i < offer.runs; i++)
+		must(kho_memory_is_held(offer.run[i].mem.addr,
+					offer.run[i].mem.len) == held);
+}
+
 /* All of the gaps, and nothing else */
 static void check_release(const struct image *image)
 {
@@ -455,7 +464,9 @@ static void check_release(const struct image *image)
 	set_up_nodes(image);
 	mark_split_pages();
 	kho_memmap_init();
+	check_held(true);
 	kho_memory_release();
+	check_held(false);
 	must(kho_in.ready);
 	for (i = 0; i < offer.runs; i++)
 		check_gaps(&offer.run[i].mem);

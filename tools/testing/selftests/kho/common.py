@@ -42,7 +42,7 @@ ARCHES = {
         "flavours": ["main", "debug", "64k", "nokho"],
         "target": "Image",
         "image": "arch/arm64/boot/Image",
-        # A GICv3 goes on writing to the old kernel's tables after a kexec.
+        # A GICv3 has tables in memory, which is for the scenario gicv3 to try.
         "qemu": ["qemu-system-aarch64", "-machine", "virt,gic-version=2"],
         "cpu": "cortex-a76",
         "console": "console=ttyAMA0 earlycon",

@@ -123,6 +123,7 @@ RAMOOPS = f"reserve_mem=1M:4096:oops {OOPS}"
 # For kernels whose pages are of different sizes.
 RAMOOPS_64K = f"reserve_mem=1M:65536:oops {OOPS}"
 ARM64 = ("arm64",)
+GICV3 = ("-machine", "gic-version=3")
 X86_64 = ("x86_64",)
 # Hundreds of boots in a row: a busy machine may not let a guest tick for seconds.
 BUSY = "no_timer_check rcupdate.rcu_cpu_stall_suppress=1"
@@ -193,6 +194,9 @@ SCENARIOS = [
              check=dtc_round_trip),
     Scenario("rodata-on", arches=ARM64, script="chain", stages=3,
              cmdline="kho=on kho_next=rodata=on", check=dtc_round_trip),
+    Scenario("gicv3", arches=ARM64, stages=3, qemu=GICV3),
+    Scenario("gicv3-nolpi", arches=ARM64, script="gicv3", stages=3, qemu=GICV3,
+             cmdline="kho=on irqchip.gicv3_nolpi=1"),
     Scenario("unload"),
     Scenario("lockdown", arches=X86_64),
     Scenario("lockdown-off", arches=X86_64, script="lockdown", cmdline="kho=off lockdown=integrity",
