@@ -14,6 +14,7 @@ test: SETUP := $(or $(ARCH),all) fuzz
 soak: SETUP := $(or $(ARCH),all)
 fuzz: SETUP := none fuzz
 bench: SETUP := bench
+cross: SETUP := none cross
 
 demo: tree ## hand state from one kernel to the next, and show it
 	@$(VMTEST) demo
@@ -30,6 +31,9 @@ soak: tree ## long chains of kernels with random handovers, 10 minutes or more; 
 bench: tree ## count the instructions of handovers; ROWS=0,1k measures a few, MAINLINE=1 mainline too
 	@tools/testing/selftests/kho/bench.py --linux build/linux --build build --rows '$(ROWS)' \
 		$(if $(MAINLINE),--mainline) $(if $(PROFILE),--rows $(PROFILE) --profile)
+
+cross: tree ## check that without the option nothing is different, on 6 architectures
+	@tools/testing/selftests/kho/cross.py $(ARCH:%=--arch %) --linux build/linux --build build
 
 shell: tree ## boot the demo's guest to a prompt
 	@$(VMTEST) shell
@@ -54,4 +58,4 @@ setup: ## install the Debian packages that are missing
 clean: ## remove everything generated
 	rm -rf build
 
-.PHONY: help demo test fuzz soak bench shell kernel tree patches check setup clean
+.PHONY: help demo test fuzz soak bench cross shell kernel tree patches check setup clean
