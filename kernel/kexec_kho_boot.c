@@ -20,7 +20,6 @@
 #include <linux/bitops.h>
 #include <linux/crash_dump.h>
 #include <linux/init.h>
-#include <linux/initrd.h>
 #include <linux/io.h>
 #include <linux/kexec_handover_mm.h>
 #include <linux/libfdt.h>
@@ -78,6 +77,7 @@ struct run {
  * @run_bytes: bytes in all of @run
  * @bottom_up: how memblock allocated before it was confined to scratch
  * @low:    memory below counted as scratch
+ * @initrd: bytes of this kernel's initrd
  * @late:   what others have reserved in @run since
  * @lates:  length of that
  */
@@ -99,6 +99,7 @@ static struct offer {
 	u64 run_bytes;
 	bool bottom_up;
 	phys_addr_t low;
+	u64 initrd;
 	struct kho_mem late[MAX_LATE];
 	unsigned int lates;
 } offer __initdata;
@@ -221,10 +222,8 @@ static u64 __init free_bytes(void)
 static void __init note_firmware(void)
 {
 	u64 used = memblock_phys_mem_size() - free_bytes();
-	u64 ours = _end - _text;
+	u64 ours = _end - _text + offer.initrd;
 
-	if (IS_ENABLED(CONFIG_BLK_DEV_INITRD))
-		ours += phys_initrd_size;
 	kho_firmware_bytes = used - min(used, ours);
 }
 
@@ -232,14 +231,16 @@ static void __init note_firmware(void)
  * kho_early_init() - look at the FDT; have memblock allocate from scratch only
  * @low: memory below never goes to the page allocator, so that it cannot be
  *	preserved; it counts as scratch for now
+ * @initrd: bytes of the initrd, or 0 if there is none
  *
  * Context: memblock knows all memory and what the boot loader left in it, early
  * parameters are parsed, and nothing has been allocated.
  */
-void __init kho_early_init(phys_addr_t low)
+void __init kho_early_init(phys_addr_t low, u64 initrd)
 {
 	struct kho_why why;
 
+	offer.initrd = initrd;
 	note_firmware();
 	/* A crash kernel takes no part, whatever it may be told */
 	if (is_kdump_kernel())
@@ -928,7 +929,7 @@ void __init kho_memory_init(void)
 		memblock_clear_kho_scratch(0, offer.low);
 
 	if (kho_is_enabled() && !kho_scratch.len)
-		kho_scratch_reserve();
+		kho_scratch_reserve(offer.initrd);
 }
 
 /**

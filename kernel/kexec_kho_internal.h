@@ -25,7 +25,7 @@ static inline bool kho_is_confidential(void)
 int kho_scratch_adopt(const struct kho_mem *mem, phys_addr_t low,
 		      struct kho_why *why);
 void kho_scratch_drop(void);
-void kho_scratch_reserve(void);
+void kho_scratch_reserve(u64 initrd);
 
 /* kexec_kho_mem.c */
 /**

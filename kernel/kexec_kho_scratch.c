@@ -12,7 +12,6 @@
 #include <linux/cma.h>
 #include <linux/crash_dump.h>
 #include <linux/init.h>
-#include <linux/initrd.h>
 #include <linux/ioport.h>
 #include <linux/kexec.h>
 #include <linux/kexec_handover_mm.h>
@@ -148,10 +147,9 @@ static u64 __init cma_bytes(u64 addr, u64 len)
  * The image twice over, so that KASLR has a choice, an initrd that may grow,
  * and the early allocations.
  */
-static u64 __init default_size(void)
+static u64 __init default_size(u64 initrd)
 {
 	u64 kernel = _end - _text;
-	u64 initrd = IS_ENABLED(CONFIG_BLK_DEV_INITRD) ? phys_initrd_size : 0;
 
 	return min(SZ_16M + 2 * kernel + initrd + initrd / 2 +
 		   early_room(memblock_phys_mem_size()), SCRATCH_MAX_SIZE);
@@ -188,13 +186,14 @@ static phys_addr_t __init find_scratch(u64 size)
 
 /**
  * kho_scratch_reserve() - set scratch aside on a boot without a handover
+ * @initrd: bytes of this kernel's initrd; the next one's will be much like it
  *
  * Until memblock_free_all() it is reserved in memblock, so that no early
  * allocation, which could be preserved later, lies in it.
  */
-void __init kho_scratch_reserve(void)
+void __init kho_scratch_reserve(u64 initrd)
 {
-	u64 size = ALIGN(scratch_size ?: default_size(), SCRATCH_ALIGN);
+	u64 size = ALIGN(scratch_size ?: default_size(initrd), SCRATCH_ALIGN);
 	phys_addr_t addr;
 
 	if (kho_is_confidential()) {

@@ -18,7 +18,7 @@ struct resource;
 
 /* Early boot, in this order */
 void kho_set_incoming(phys_addr_t fdt, u64 window);
-void kho_early_init(phys_addr_t low);
+void kho_early_init(phys_addr_t low, u64 initrd);
 void kho_memory_init(void);
 phys_addr_t kho_reserve_mem_find(const char *name, phys_addr_t size,
 				 phys_addr_t align);
@@ -54,7 +54,7 @@ static inline void kho_set_incoming(phys_addr_t fdt, u64 window)
 {
 }
 
-static inline void kho_early_init(phys_addr_t low)
+static inline void kho_early_init(phys_addr_t low, u64 initrd)
 {
 }
 

@@ -598,7 +598,7 @@ static void boot(const struct image *image, size_t size)
 	note_reserved(USED);
 	offered = offer.made;
 
-	kho_early_init(low);
+	kho_early_init(low, 0);
 	offered &= offer.made;
 	must(memblock_is_kho_scratch_only() == offer.made);
 	must(memblock.reserved.total_size == reserved);

@@ -24,11 +24,12 @@ ARCHES = {
         "karch": "x86_64",
         "triplet": "x86_64-linux-gnu",
         "debian": "amd64",
-        "packages": "qemu-system-x86",  # read by scripts/setup, too
+        "packages": "qemu-system-x86 ovmf",  # read by scripts/setup, too
         "flavours": ["main", "debug", "nokho"],
         "target": "bzImage",
         "image": "arch/x86/boot/bzImage",
         "qemu": ["qemu-system-x86_64", "-machine", "q35"],
+        "firmware": ["-bios", "/usr/share/ovmf/OVMF.fd"],
         "cpu": "max",
         "console": "console=ttyS0",
         "crashkernel": "160M",
@@ -38,12 +39,14 @@ ARCHES = {
         "karch": "arm64",
         "triplet": "aarch64-linux-gnu",
         "debian": "arm64",
-        "packages": "gcc-aarch64-linux-gnu qemu-system-arm",
+        "packages": "gcc-aarch64-linux-gnu qemu-system-arm qemu-efi-aarch64",
         "flavours": ["main", "debug", "64k", "nokho"],
         "target": "Image",
         "image": "arch/arm64/boot/Image",
         # A GICv3 has tables in memory, which is for the scenario gicv3 to try.
         "qemu": ["qemu-system-aarch64", "-machine", "virt,gic-version=2"],
+        # With ACPI, it would hide the devicetree.
+        "firmware": ["-bios", "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd", "-machine", "acpi=off"],
         "cpu": "cortex-a76",
         "console": "console=ttyAMA0 earlycon",
         "crashkernel": "256M",

@@ -73,6 +73,7 @@ def initramfs(arch, build_dir):
     root, image = build_dir / f"initramfs-{arch}", build_dir / f"initramfs-{arch}.gz"
     shutil.rmtree(root, ignore_errors=True)
     shutil.copytree(HERE / "guest", root)
+    (root / "mnt").mkdir()
     source = userland(arch, build_dir)
     for path in with_libraries(source, arch, ["/bin/busybox", "/sbin/kexec", "/usr/bin/fdtget"]):
         # Where /lib and /sbin are links into /usr the guest still has plain paths.
@@ -81,6 +82,11 @@ def initramfs(arch, build_dir):
         shutil.copy2(source / path, to)
     run(["sh", "-c", f"cd {root} && find . | cpio --quiet -o -H newc -R 0:0 | gzip -9 >{image}"])
     return image
+
+
+def root_disk(initrd, path):
+    """What an initramfs has, as a disk for a kernel that is given none."""
+    run(["/sbin/mke2fs", "-q", "-t", "ext2", "-d", initrd.with_suffix(""), path, "64M"])
 
 
 def disk(arch, flavours, initrd, build_dir):

@@ -20,6 +20,8 @@ class Scenario:
     smp: str = "2"
     mem: str = "1G"
     qemu: tuple = ()              # more arguments
+    firmware: bool = False        # EFI boots the kernel, whose stub loads the initrd
+    root: bool = False            # a disk, /dev/vdb, for kernels without an initrd
     swap: int = 0                 # MiB of a disk to hibernate to; the guest may reboot then
     timeout: int = 120
     icount: bool = False          # have the guest's time count instructions
@@ -94,6 +96,13 @@ def chosen(out):
 
 def demo(out):
     return dtc_round_trip(out) + chosen(out)
+
+
+def efi(out):
+    """The stub says in the console where it had the initrd from."""
+    text = (out / "console.log").read_text()
+    loaded = "EFI stub: Loaded initrd from LINUX_EFI_INITRD_MEDIA_GUID device path" in text
+    return dtc_round_trip(out) + [("ok" if loaded else "failed", "the EFI stub loads the initrd")]
 
 
 def plain_files(out):
@@ -220,6 +229,14 @@ SCENARIOS = [
     Scenario("faults", arches=X86_64, flavour="debug", timeout=400,
              cmdline="kho=on kmemleak=on", expected="Call Trace"),
     Scenario("races", arches=X86_64, flavour="debug", timeout=240),
+    Scenario("efi", script="chain", firmware=True, stages=3, timeout=240,
+             cmdline="kho=on kho_second=main", check=efi),
+    Scenario("efi-no-initrd", script="no-initrd", firmware=True, root=True, stages=3,
+             timeout=240, cmdline="kho=on kho_without=1"),
+    # After handovers that had one.
+    Scenario("efi-no-initrd-late", script="no-initrd", firmware=True, root=True, stages=5,
+             timeout=240, cmdline="kho=on kho_without=3"),
+    Scenario("initrdmem", root=True),
     # What looks at the FDT is the same on all architectures.
     Scenario("corrupt-fdt", arches=X86_64, script="corrupt", smp="1", stages=13, timeout=240,
              cmdline="kho=off nokaslr kho_cases=fdt_cases kho_last=10"),

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import threading
 
+import guest
 from common import ARCHES, native
 from splats import SPLAT
 
@@ -30,6 +31,7 @@ def command(arch, scenario, kernel, initrd, disk, cmdline):
             "-nodefaults", "-display", "none", "-serial", "stdio",
             *([] if scenario.swap else ["-no-reboot"]),
             "-kernel", str(kernel), "-initrd", str(initrd), "-append", cmdline,
+            *(spec["firmware"] if scenario.firmware else []),
             "-drive", f"file={disk},format=raw,if=virtio,readonly=on", *scenario.qemu]
 
 
@@ -43,10 +45,13 @@ def run(arch, scenario, kernel, initrd, disk, out, on_line=lambda line: None):
     """Returns the console's text and whether the guest ended by itself."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    files, swap = out / "files.raw", out / "swap.raw"
+    files, swap, root = (out / f"{name}.raw" for name in ("files", "swap", "root"))
     qemu = command(arch, scenario, kernel, initrd, disk, cmdline(arch, scenario))
     qemu += ["-device", "virtio-serial", "-chardev", f"file,id=files,path={files}",
              "-device", "virtserialport,chardev=files"]
+    if scenario.root:
+        guest.root_disk(initrd, root)
+        qemu += ["-drive", f"file={root},format=raw,if=virtio,readonly=on"]
     if scenario.swap:
         subprocess.run(["truncate", f"--size={scenario.swap}M", swap], check=True)
         qemu += ["-drive", f"file={swap},format=raw,if=virtio"]
@@ -62,7 +67,8 @@ def run(arch, scenario, kernel, initrd, disk, out, on_line=lambda line: None):
             print(line, file=log, flush=True)
             on_line(line)
         timer.cancel()
-    swap.unlink(missing_ok=True)
+    for disk in swap, root:
+        disk.unlink(missing_ok=True)
     unpack(files, out)
     return lines, not late.is_set()
 

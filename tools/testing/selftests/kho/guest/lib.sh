@@ -46,12 +46,14 @@ next_cmdline() {
 	}' /proc/cmdline
 }
 
-# kexec_load FLAVOUR "extra parameters" [kexec options, instead of -s -l]
+# kexec_load FLAVOUR "extra parameters" [kexec options, instead of -s -l]; a script that
+# wants a kernel without an initrd leaves $initramfs empty.
+initramfs=--initrd=/boot/initramfs
 kexec_load() {
 	to=$1 extra=$2
 	shift; shift
 	[ $# -gt 0 ] || set -- -s -l
-	kexec "$@" "/boot/$to/image" --initrd=/boot/initramfs \
+	kexec "$@" "/boot/$to/image" $initramfs \
 		--command-line="$(next_cmdline "$extra")"
 }
 
