@@ -74,9 +74,9 @@ static bool spoil;
 module_param(spoil, bool, 0444);
 MODULE_PARM_DESC(spoil, "change what arrived, and expect that nobody gets it like that");
 
-static unsigned long held_kib;
-module_param(held_kib, ulong, 0444);
-MODULE_PARM_DESC(held_kib, "memory that the module holds");
+static unsigned long preserved_kib;
+module_param(preserved_kib, ulong, 0444);
+MODULE_PARM_DESC(preserved_kib, "what the next kernel gets, with what lists it");
 
 static bool fail;
 module_param(fail, bool, 0644);
@@ -850,21 +850,27 @@ static int alloc_dir(const struct incoming *in)
 
 	dir = vzalloc(array_size(nr, sizeof(*dir)));
 	mapped = vzalloc(array_size(nr, sizeof(*mapped)));
-	held_kib = (PAGE_ALIGN(nr * sizeof(*dir)) +
-		    PAGE_ALIGN(nr * sizeof(*mapped))) / SZ_1K;
 	return dir && mapped ? 0 : -ENOMEM;
 }
 
-/* Pages, and those that list the pages of areas */
-static unsigned long pages_held(void)
+/* With those that list them */
+static unsigned long area_pages(u32 nr)
 {
-	unsigned int per_list = PAGE_SIZE / sizeof(__be64) - 1, i;
-	unsigned long nr = DIV_ROUND_UP(be32_to_cpu(dir_kv.pages), per_list);
+	return nr + DIV_ROUND_UP(nr, PAGE_SIZE / sizeof(__be64) - 1);
+}
+
+static unsigned long pages_preserved(void)
+{
+	unsigned long nr = area_pages(be32_to_cpu(dir_kv.pages));
+	unsigned int i;
 
 	for (i = 0; i < items; i++) {
-		nr += be32_to_cpu(dir[i].nr);
+		u32 pages_of = be32_to_cpu(dir[i].nr);
+
 		if (kind_of(&dir[i]) == ITEM_AREA)
-			nr += DIV_ROUND_UP(be32_to_cpu(dir[i].nr), per_list);
+			nr += area_pages(pages_of);
+		else if (kind_of(&dir[i]) != ITEM_DROPPED)
+			nr += pages_of;
 	}
 	return nr;
 }
@@ -877,9 +883,9 @@ static int preserve_all(struct rnd_state *rnd)
 	if (err)
 		return err;
 
-	held_kib += pages_held() * (PAGE_SIZE / SZ_1K);
+	preserved_kib = pages_preserved() * (PAGE_SIZE / SZ_1K);
 	pr_info("seed %u: preserved %u items, %lu KiB with what lists them\n",
-		seed, items, held_kib);
+		seed, items, preserved_kib);
 	return 0;
 }
 

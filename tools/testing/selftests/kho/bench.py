@@ -179,7 +179,7 @@ def measure(ready, flavour, row):
     bad = [re.sub(r"^\[\d\] ", "", name) for result, name in vm.verdicts(lines, work)
            if result == "failed"]
     if not ended:
-        bad.append(f"more than {row.timeout} s")
+        bad.append(f"more than {row.timeout * vm.PATIENCE} s")
     elif not bad and sum("Run /init" in s for s in lines) != row.stages:
         bad.append("a kernel does not report")
     if bad:

@@ -4,6 +4,8 @@ and running a host command."""
 
 import os
 import platform
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,7 +27,7 @@ ARCHES = {
         "triplet": "x86_64-linux-gnu",
         "debian": "amd64",
         "packages": "qemu-system-x86 ovmf",  # read by scripts/setup, too
-        "flavours": ["main", "debug", "nokho"],
+        "flavours": ["main", "debug", "alt", "nokho"],
         "target": "bzImage",
         "image": "arch/x86/boot/bzImage",
         "qemu": ["qemu-system-x86_64", "-machine", "q35"],
@@ -40,7 +42,7 @@ ARCHES = {
         "triplet": "aarch64-linux-gnu",
         "debian": "arm64",
         "packages": "gcc-aarch64-linux-gnu qemu-system-arm qemu-efi-aarch64",
-        "flavours": ["main", "debug", "64k", "nokho"],
+        "flavours": ["main", "debug", "64k", "alt", "nokho"],
         "target": "Image",
         "image": "arch/arm64/boot/Image",
         # A GICv3 has tables in memory, which is for the scenario gicv3 to try.
@@ -62,8 +64,9 @@ class Failure(Exception):
     """Something that the person at the keyboard has to see, in one line or a few."""
 
 
-_lock = threading.Lock()
+_lock = threading.RLock()
 _log = None
+_status = ""
 
 
 def log_to(path):
@@ -72,25 +75,58 @@ def log_to(path):
     _log = path.open("w")
 
 
+def on_terminal():
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def status(text):
+    """The last line of a terminal: it is replaced by the next, and stays below what is said."""
+    global _status
+    with _lock:
+        if on_terminal() and text != _status:
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r\033[K{text[:width]}", end="", flush=True)
+            _status = text
+
+
 def say(text=""):
     with _lock:
+        below = _status
+        status("")
         for f in filter(None, (sys.stdout, _log)):
             print(text, file=f, flush=True)
+        status(below)
 
 
 def step(text):
     say(f"[{time.time() - T0:6.1f}s] {text}")
 
 
-def run(cmd, log=None, **kw):
+def run_watched(cmd, out, on_line, **kw):
+    """Its exit code. What it says goes to a file, and each line to a function at once."""
+    with subprocess.Popen(cmd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace", **kw) as p:
+        for line in p.stdout:
+            out.write(line)
+            on_line(line)
+    return p.returncode
+
+
+def run(cmd, log=None, on_line=None, **kw):
     """Run to the end; on failure show the last of what it said."""
-    with log.open("w+") if log else tempfile.TemporaryFile("w+", errors="replace") as out:
-        code = subprocess.run([str(c) for c in cmd], stdout=out, stderr=subprocess.STDOUT,
-                              **kw).returncode
+    cmd = [str(c) for c in cmd]
+    with log.open("w+", errors="replace") if log else \
+            tempfile.TemporaryFile("w+", errors="replace") as out:
+        if on_line:
+            code = run_watched(cmd, out, on_line, **kw)
+        else:
+            code = subprocess.run(cmd, stdout=out, stderr=subprocess.STDOUT, **kw).returncode
         out.seek(0)
         text = out.read()
     if code:
-        tail = "\n".join(text.splitlines()[-25:])
+        # What kbuild compiled is not why it failed.
+        lines = [s for s in text.splitlines() if not re.match(r"  [A-Z]+ ", s)]
+        tail = "\n".join(lines[-25:])
         where = f"\nfull log: {log}" if log else ""
         raise Failure(f"{' '.join(map(str, cmd))} failed:\n{tail}{where}")
     return text

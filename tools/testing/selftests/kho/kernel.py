@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 
+import progress
 from common import ARCHES, HERE, Failure, native, run, step
 
 FLAVOURS = {
@@ -20,7 +21,9 @@ FLAVOURS = {
 }
 # Flavours that differ from another in a few options: what it has is theirs, and they
 # are built from a copy of it, in which kbuild compiles what those options change.
-VARIANT_OF = {"nokho": "main"}
+VARIANT_OF = {"alt": "main", "nokho": "main"}
+# More objects than those options change.
+MANY = 300
 
 
 def fragments(arch, flavour):
@@ -69,17 +72,28 @@ def configure(make, out, frags, strict):
         check_config(options(merged.read_text()), options(fresh.read_text()))
 
 
-def begin(out, base):
-    """A new output directory: empty, or a copy of base, if that is built."""
-    if (base / "built").exists() and not out.exists():
-        partial = out.with_suffix(".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(base, partial, symlinks=True, ignore=shutil.ignore_patterns("built"))
-        # Only the objects of objtool have been told where they are.
-        for cmd in (partial / "tools").rglob(".*.cmd"):
-            cmd.write_text(cmd.read_text().replace(str(base), str(out)))
-        partial.rename(out)
+def copy(base, out):
+    """What is built in base, as if it had been built in out. Returns whether there is any."""
+    if not (base / "built").exists():
+        return False
+    partial = out.with_suffix(".partial")
+    for path in partial, out:
+        shutil.rmtree(path, ignore_errors=True)
+    shutil.copytree(base, partial, symlinks=True, ignore=shutil.ignore_patterns("built"))
+    # Only the objects of objtool have been told where they are.
+    for cmd in (partial / "tools").rglob(".*.cmd"):
+        cmd.write_text(cmd.read_text().replace(str(base), str(out)))
+    partial.rename(out)
+    return True
+
+
+def plan(make, out, frags, strict):
+    """Returns how many objects have to be compiled; 0 if make cannot tell."""
     out.mkdir(parents=True, exist_ok=True)
+    configure(make, out, frags, strict)
+    # Before what that builds is there, make -n fails.
+    run(make + ["prepare"], log=out / "build.log")
+    return progress.planned(make)
 
 
 def build(arch, flavour, linux, build_dir, jobs, foreign=""):
@@ -91,13 +105,19 @@ def build(arch, flavour, linux, build_dir, jobs, foreign=""):
     if stamp.exists() and stamp.read_text() == state:
         return out
     step(f"building kernel {arch}-{flavour}")
-    begin(out, build_dir / f"kernel/{arch}-{VARIANT_OF.get(flavour)}")
+    base = build_dir / f"kernel/{arch}-{VARIANT_OF.get(flavour)}"
     spec = ARCHES[arch]
     # LOCALVERSION= keeps git's state out of the version string.
     cross = "" if native(arch) else spec["triplet"] + "-"
-    make = ["make", "-s", "-C", str(linux), f"O={out}", f"ARCH={spec['karch']}",
-            f"CROSS_COMPILE={cross}", "LOCALVERSION="]
-    configure(make, out, frags, strict=not foreign)
-    run(make + [f"-j{jobs}", spec["target"], "modules"], log=out / "build.log")
+    make = ["make", "--no-print-directory", f"-j{jobs}", "-C", str(linux), f"O={out}",
+            f"ARCH={spec['karch']}", f"CROSS_COMPILE={cross}", "LOCALVERSION="]
+    with progress.Build(f"{arch}-{flavour}") as news:
+        copied = not out.exists() and copy(base, out)
+        news.total = plan(make, out, frags, not foreign)
+        # What was compiled for base need not be compiled again.
+        if news.total > MANY and not copied and copy(base, out):
+            news.total = plan(make, out, frags, not foreign)
+        run(make + [spec["target"], "modules"], log=out / "build.log", on_line=news.on_line)
+    step(f"kernel {arch}-{flavour} is built: {news.done} objects")
     stamp.write_text(state)
     return out

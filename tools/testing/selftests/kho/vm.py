@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Owns one guest: the QEMU command, its console, its time limit, its files."""
+"""Owns one guest: the QEMU command, its console, its sleep, its time limit, its files."""
 
 import base64
+import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import threading
+from contextlib import suppress
 
 import guest
 from common import ARCHES, native
@@ -15,6 +18,10 @@ from splats import SPLAT
 OUTCOME = {"ok": "ok", "not ok": "failed"}
 # Not in the middle of a line: a guest may show lines of its own log again.
 RESULT = re.compile(r"(?:\[[ .\d]+\] )?kho-test: (ok|not ok) (.*)")
+# A busy machine may not let a guest tick for seconds. What hangs does so for ever.
+BUSY = "no_timer_check rcupdate.rcu_cpu_stall_timeout=300"
+# And it makes a guest slow: that ends only because it could be one that hangs.
+PATIENCE = 10
 SUITES = ("kho_boot", "kho_fdt", "kho_in", "kho_out")
 
 
@@ -37,8 +44,20 @@ def command(arch, scenario, kernel, initrd, disk, cmdline):
 
 def cmdline(arch, scenario):
     spec = ARCHES[arch]
-    return (f"{spec['console']} loglevel=7 panic=-1 kho_test={scenario.script} "
-            f"kho_stages={scenario.stages} {scenario.cmdline.format(**spec)}").strip()
+    return (f"{spec['console']} loglevel=7 panic=-1 {'' if scenario.icount else BUSY} "
+            f"kho_test={scenario.script} kho_stages={scenario.stages} "
+            f"{scenario.cmdline.format(**spec)}").strip()
+
+
+def wake(monitor):
+    """Wake the guest up whenever it has gone to sleep. An alarm that it sets itself could ring
+    before that, on a busy machine."""
+    # The guest's end ends the connection.
+    with monitor, suppress(OSError):
+        monitor.sendall(b'{"execute": "qmp_capabilities"}')
+        for line in monitor.makefile():
+            if json.loads(line).get("event") == "SUSPEND":
+                monitor.sendall(b'{"execute": "system_wakeup"}')
 
 
 def run(arch, scenario, kernel, initrd, disk, out, on_line=lambda line: None):
@@ -56,10 +75,16 @@ def run(arch, scenario, kernel, initrd, disk, out, on_line=lambda line: None):
         subprocess.run(["truncate", f"--size={scenario.swap}M", swap], check=True)
         qemu += ["-drive", f"file={swap},format=raw,if=virtio"]
     lines, late = [], threading.Event()
-    with (out / "console.log").open("w") as log, \
+    monitor, end = socket.socketpair()
+    qemu += ["-chardev", f"socket,id=monitor,fd={end.fileno()}",
+             "-mon", "chardev=monitor,mode=control"]
+    with (out / "console.log").open("w") as log, end, \
             subprocess.Popen(qemu, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT, text=True, errors="replace") as vm:
-        timer = threading.Timer(scenario.timeout, lambda: (late.set(), vm.kill()))
+                             stderr=subprocess.STDOUT, text=True, errors="replace",
+                             pass_fds=[end.fileno()]) as vm:
+        end.close()
+        threading.Thread(target=wake, args=[monitor], daemon=True).start()
+        timer = threading.Timer(scenario.timeout * PATIENCE, lambda: (late.set(), vm.kill()))
         timer.start()
         for line in vm.stdout:
             line = line.rstrip()

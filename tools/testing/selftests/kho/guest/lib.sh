@@ -21,6 +21,15 @@ check() {
 	if "$@"; then ok "$what"; else not_ok "$what"; fi
 }
 fails() { ! "$@"; }
+# eventually command...: it succeeds, however busy the machine is that the guest runs on.
+eventually() {
+	tries=0
+	until "$@"; do
+		tries=$((tries + 1))
+		[ $tries -lt 600 ] || return 1
+		sleep 0.2
+	done >/dev/null
+}
 put() { echo "$1" >"$2"; }
 is() { [ "$(cat "$1")" = "$2" ] || { echo "$1 is: $(cat "$1")"; false; }; }
 # The command line and our own lines say anything: they do not count.
@@ -69,12 +78,12 @@ kexec_go() {
 }
 
 # send NAME FILE: FILE arrives on the host as build/results/<scenario>/NAME.
+has_port() {
+	port=$(ls /sys/class/virtio-ports 2>/dev/null)
+	[ -c "/dev/${port:-none}" ]
+}
 send() {
-	for i in 1 2 3 4 5 6 7 8 9 10; do
-		port=$(ls /sys/class/virtio-ports 2>/dev/null)
-		[ -c "/dev/${port:-none}" ] && break
-		sleep 0.5
-	done
+	eventually has_port
 	{ echo "@file $1"; base64 "$2"; echo "@end"; } >"/dev/$port"
 }
 
@@ -129,15 +138,13 @@ no_leaks() {
 }
 # The sum of some fields of /proc/meminfo, in KiB.
 meminfo() { awk -v what="$1" '$1 ~ "^(" what "):" { s += $2 } END { print s }' /proc/meminfo; }
-# What nobody uses, once what is freed late has been ($settle seconds): also in the lists of
-# the CPUs, which may hold some MiB, and with what they have not yet added to the counters.
+# What nobody has but caches, slab and the lists of the CPUs, which may hold some MiB: a page
+# that is lost is in none of it. It says nothing of a few pages.
 free_kb() {
-	sleep "${settle:-1}"
-	echo 3 >/proc/sys/vm/drop_caches
 	echo 1 >/proc/sys/vm/stat_refresh
 	page_kb=$(awk '/KernelPageSize/ { print $2; exit }' /proc/self/smaps)
 	pcp=$(awk '$1 == "count:" { s += $2 } END { print s }' /proc/zoneinfo)
-	echo $(($(meminfo "MemFree|Buffers|Cached|SReclaimable") + pcp * page_kb))
+	echo $(($(meminfo "MemFree|Buffers|Cached|Slab") + pcp * page_kb))
 }
 # What an accepted handover says that it preserves, before the log is emptied.
 preserved_kb() { dmesg | sed -n 's/.*kho: handover .* accepted .* \([0-9]*\) KiB preserved$/\1/p'; }
@@ -145,16 +152,6 @@ preserved_kb() { dmesg | sed -n 's/.*kho: handover .* accepted .* \([0-9]*\) KiB
 at_least() {
 	say "$1: $2 KiB, before: $3 KiB"
 	check "$1 is what it was, but for $4 KiB" [ "$2" -ge $(($3 - $4)) ]
-}
-# free_at_least BEFORE LESS [HELD]: free memory, likewise, and what somebody holds. On a busy
-# machine, more is freed late than at other times.
-free_at_least() {
-	for i in 1 2 3 4 5; do
-		free=$(($(free_kb) + ${3:-0}))
-		[ $free -lt $(($1 - $2)) ] || break
-		sleep 1
-	done
-	at_least "free memory" $free "$1" "$2"
 }
 
 # For the prompt of `make shell`: kexec into FLAVOUR (this one, if not given).

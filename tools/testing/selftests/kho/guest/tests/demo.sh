@@ -15,7 +15,7 @@ case $kho_stage in
 	check "the sample driver loads" load kho_sample
 	dmesg | show grep kho_sample:
 	say "Now the other kernel is loaded with plain kexec -s -l, and the handover activated."
-	check "kexec loads the debug kernel" kexec_load debug
+	check "kexec loads the other kernel" kexec_load alt
 	activate
 	[ ! -d /proc/device-tree ] || send window $KHO/window
 	say "kexec -e -x"
@@ -23,7 +23,7 @@ case $kho_stage in
 	;;
 1)
 	say "I am the second kernel, $release. /sys/firmware/kho/status says: $(cat $FW/status)"
-	check_arrival debug
+	check_arrival alt
 	[ ! -d /proc/device-tree ] || send hardware-1 /sys/firmware/fdt
 	say "Trace events of the first kernel:"
 	show grep -B 2 "a line from" $trace/trace

@@ -152,6 +152,7 @@ case $kho_stage in
 	activate
 	kexec_to debug ;;
 1)	check_arrival debug
+	allocated nothing
 	check_state
 	check "the module for faults loads" load test_kho_faults
 	inject "restoring" param_attr_store 5 100000 after_restoring nth_put 1 $FAULTS/restore
@@ -159,5 +160,7 @@ case $kho_stage in
 	check "contents match" logged "test_kho_faults: restored everything"
 	check "no error is in the log" fails logged "test_kho.*ERROR"
 	check "nothing is left unclaimed" [ "$(cat $FW/unclaimed/* $FW/unlisted | sort -u)" = 0 ]
+	check "the modules unload" rmmod test_kho_faults test_kho
+	check "nothing remains allocated" same nothing
 	check_healthy ;;
 esac

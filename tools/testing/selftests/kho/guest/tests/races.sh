@@ -25,19 +25,10 @@ whole() {
 start() {
 	put Y $FAULTS/hold
 	for command; do eval "$command" & done
-	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-		! is $FAULTS/held Y || return
-		sleep 0.5
-	done >/dev/null
+	eventually is $FAULTS/held Y
 }
-# waits PID WHERE: until it does, in a function of the kernel.
-waits() {
-	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-		! grep -q "$2" /proc/$1/stack || return 0
-		sleep 0.5
-	done
-	false
-}
+# waits PID WHERE: it does, in a function of the kernel.
+waits() { eventually grep -q "$2" /proc/$1/stack; }
 go_on() { put N $FAULTS/hold; wait; }
 # Activation by a process that gets a signal while a notifier is at work.
 interrupted() {
