@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
 # A kernel with an active handover hibernates, resumes and hands over. The next one
 # hibernates with what it was handed over, and claims it when it has resumed. And a
-# kernel that was handed over to does not resume another system.
+# kernel that was handed over to does not resume another system. Whatever it does not
+# resume, it lets go of the disk.
 disk=/dev/vdb
 power=/sys/power
 
 signature() { dd if=$disk bs=1 skip=4086 count=9 2>/dev/null; }
+# fake_image FLAGS: a system hibernated, as the first page tells
+fake_image() {
+	printf "\\$1\0\0\0" | dd of=$disk bs=1 seek=4072 conv=notrunc 2>/dev/null
+	printf 'S1SUSPEND\0' | dd of=$disk bs=1 seek=4086 conv=notrunc 2>/dev/null
+}
 resume() { put "$(cat /sys/class/block/vdb/dev)" $power/resume; }
 hibernate() {
 	check "swap" swapon $disk
@@ -34,8 +40,15 @@ case $kho_stage in
 	check "the handover is still active" is $KHO/active 1
 	kexec_go ;;
 1)	check_arrival main
+	say "a system whose image nobody here can read:"
+	fake_image 020
+	resume
+	check "it is not resumed: the log says why" logged "lz4 compression is not available"
+	check "mkswap" mkswap $disk
+	check "swap" swapon $disk
+	check "swap can be given back" swapoff $disk
 	say "a system that hibernated before this one was handed over to:"
-	printf 'S1SUSPEND\0' | dd of=$disk bs=1 seek=4086 conv=notrunc 2>/dev/null
+	fake_image 0
 	resume
 	check "it is not resumed: the log says why" \
 		logged "kho: not resuming from hibernation: .* would be lost"
