@@ -195,6 +195,24 @@ static unsigned long part_pfn(const struct part *p)
 	return PHYS_PFN(p->x->mem.addr) + p->first;
 }
 
+/**
+ * kho_in_has_owner() - whether a page arrived, and somebody has taken it
+ * @pfn: the page
+ *
+ * Context: may sleep.
+ * Return: true if so. If it is reserved, kho_claim_reserved_mem() took it.
+ */
+bool kho_in_has_owner(unsigned long pfn)
+{
+	u64 addr = PFN_PHYS((u64)pfn);
+	struct part p;
+
+	guard(mutex)(&kho_in.lock);
+	p = part_at(addr, addr + PAGE_SIZE);
+	return p.nr && test_bit(p.x->bit + p.first, kho_in.taken) &&
+	       (!p.x->kept || test_bit(p.first, p.x->kept));
+}
+
 static bool all_clear(const unsigned long *map, unsigned long bit,
 		      unsigned long nr)
 {
@@ -312,21 +330,19 @@ static void adopt_folio(struct page *page, unsigned int order)
 	set_page_count(page, 1);
 }
 
-/* A range may be in several zones */
+/* A range may be in several zones, and long */
 static void adopt_part(const struct part *p)
 {
 	struct page *page = pfn_to_page(part_pfn(p)), *end = page + p->nr;
-	struct page *first = page;
 
-	for (; page < end; page++) {
-		if (page_zone(page) != page_zone(first)) {
-			adjust_managed_page_count(first, page - first);
-			first = page;
-			cond_resched();
-		}
-		adopt_folio(page, 0);
+	while (page < end) {
+		struct page *first = page, *stop = page + min(end - page, 1024L);
+
+		for (; page < stop && page_zone(page) == page_zone(first); page++)
+			adopt_folio(page, 0);
+		adjust_managed_page_count(first, page - first);
+		cond_resched();
 	}
-	adjust_managed_page_count(first, page - first);
 	note_managed();
 }
 

@@ -519,6 +519,14 @@ static void claim_reserved_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, are_reserved(f, 24, 40));
 	KUNIT_EXPECT_EQ(test, managed(test), 0);
 
+	/* It can be preserved, which is not so of what is nobody's, or did not arrive */
+	KUNIT_EXPECT_TRUE(test, kho_in_has_owner(page_to_pfn(f->page + 26)));
+	KUNIT_EXPECT_TRUE(test, kho_in_has_owner(page_to_pfn(f->page + 35)));
+	KUNIT_EXPECT_FALSE(test, kho_in_has_owner(page_to_pfn(f->page + 25)));
+	KUNIT_EXPECT_FALSE(test, kho_in_has_owner(page_to_pfn(f->page + 36)));
+	KUNIT_EXPECT_FALSE(test, kho_in_has_owner(page_to_pfn(f->page + 16)));
+	KUNIT_EXPECT_FALSE(test, kho_in_has_owner(page_to_pfn(f->page + 68)));
+
 	/* Only so that in_exit() frees it */
 	bitmap_clear(f->taken, 18, 10);
 }
@@ -552,6 +560,21 @@ static void restore_folio_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, folio_order(folio), 0);
 	KUNIT_EXPECT_TRUE(test, are_pages(f, 3, 1));
 	KUNIT_EXPECT_EQ(test, managed(test), 9);
+	folio_put(folio);
+}
+
+/* A restored folio's allocation tag says nothing: nor do those of what it is split in */
+static void split_test(struct kunit *test)
+{
+	struct fake *f = test->priv;
+	struct folio *folio = kho_restore_folio(test_phys(f, 48));
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, folio);
+	pgalloc_tag_split(folio, 3, 1);
+	/* As they are freed; the first goes with the folio, which was not really split */
+	for (i = 2; i < 8; i += 2)
+		pgalloc_tag_sub(f->page + 48 + i, 2);
 	folio_put(folio);
 }
 
@@ -1254,6 +1277,7 @@ static struct kunit_case kho_in_cases[] = {
 	KUNIT_CASE(return_unclaimed_test),
 	KUNIT_CASE(claim_reserved_test),
 	KUNIT_CASE(restore_folio_test),
+	KUNIT_CASE(split_test),
 	KUNIT_CASE(no_folio_test),
 	KUNIT_CASE(restore_pages_test),
 	KUNIT_CASE(restore_vmalloc_test),

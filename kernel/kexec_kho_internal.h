@@ -150,6 +150,7 @@ struct kho_vmalloc_page {
 	__be64 addr[PAGE_SIZE / sizeof(__be64) - 1];
 };
 
+void kho_mem_keep(const struct kho_mem *mem);
 int kho_mem_list(const struct kho_mem *mem);
 void kho_mem_unlist(void);
 bool kho_mem_is_boot(void *p, size_t len);
@@ -244,6 +245,7 @@ bool kho_is_mapped_ram(u64 addr, u64 len);
 extern struct kho_in kho_in;
 
 struct kho_extent *kho_search_extent(u64 addr);
+bool kho_in_has_owner(unsigned long pfn);
 
 /**
  * kho_find_extent() - where in the memory table an address is

@@ -12,6 +12,7 @@
 
 #include <linux/bitmap.h>
 #include <linux/cleanup.h>
+#include <linux/cma.h>
 #include <linux/crash_reserve.h>
 #include <linux/export.h>
 #include <linux/gfp.h>
@@ -24,6 +25,9 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
+#include <linux/pagewalk.h>
+#include <linux/pgtable.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/vmalloc.h>
@@ -42,6 +46,12 @@
 
 /* How much added memory is held until the page allocator gives other memory */
 #define MAX_HELD	SZ_16M
+
+/* As many regions as reserve_mem= makes */
+#define MAX_KEPT	8
+
+/* What last_index is if there is no last chunk */
+#define NO_INDEX	ULONG_MAX
 
 /**
  * struct chunk - what is preserved of a chunk of memory
@@ -66,12 +76,12 @@ static_assert(MAX_ORDER_NR_PAGES <= CHUNK_PAGES);
 
 /*
  * Chunks in which anything is preserved, by their number. @last is one of them,
- * the one that was looked up last.
+ * the one that was looked up last, unless @last_index is NO_INDEX.
  */
 static DEFINE_MUTEX(lock);
 static DEFINE_XARRAY(chunks);
 static struct chunk *last;
-static unsigned long last_index;
+static unsigned long last_index = NO_INDEX;
 
 /*
  * Page frame ranges of the mem properties of the activation under way, with
@@ -103,6 +113,26 @@ static unsigned int areas;
 
 /* Nodes that had memory at boot */
 static nodemask_t boot_nodes;
+
+/* CMA areas: memory of devices, and movable pages while they do not need it */
+static struct area kho_cma[MAX_CMA_AREAS];
+static unsigned int kho_cma_nr;
+
+/* Memory that has been reserved since boot, and can be preserved all the same */
+static struct area kho_kept[MAX_KEPT];
+static unsigned int kho_kept_nr;
+
+/**
+ * kho_mem_keep() - let memory be preserved that is reserved for good
+ * @mem: whole pages, which will be there for whoever looks for them after each kexec
+ */
+void __init kho_mem_keep(const struct kho_mem *mem)
+{
+	unsigned long first = PHYS_PFN(mem->addr);
+
+	if (kho_kept_nr < MAX_KEPT)
+		kho_kept[kho_kept_nr++] = (struct area){ first, first + PHYS_PFN(mem->len) };
+}
 
 static int __init count_ram(unsigned long pfn, unsigned long nr, void *arg)
 {
@@ -145,6 +175,14 @@ int __weak arch_kho_walk_ram(void *arg, int (*fn)(unsigned long pfn,
 	return walk_system_ram_range(0, PHYS_PFN(PHYS_ADDR_MAX), arg, fn);
 }
 
+static int __init add_cma(struct cma *c, void *arg)
+{
+	unsigned long first = PHYS_PFN(cma_get_base(c));
+
+	kho_cma[kho_cma_nr++] = (struct area){ first, first + PHYS_PFN(cma_get_size(c)) };
+	return 0;
+}
+
 static int __init find_areas(void)
 {
 	unsigned int max = 0;
@@ -153,6 +191,7 @@ static int __init find_areas(void)
 		return 0;
 
 	boot_nodes = node_states[N_MEMORY];
+	cma_for_each_area(add_cma, NULL);
 	arch_kho_walk_ram(&max, count_ram);
 	area = kvcalloc(max, sizeof(*area), GFP_KERNEL);
 	if (!area)
@@ -177,6 +216,21 @@ static bool is_crashkernel(unsigned long pfn, unsigned long nr)
 	       (is_in(&crashk_res, addr, len) || is_in(&crashk_low_res, addr, len));
 }
 
+/*
+ * With a devicetree, the next kernel reserves its CMA areas before it looks at what
+ * is preserved, and then has to refuse that. Pages of other areas are not their
+ * owner's to keep, either.
+ */
+static bool is_cma(unsigned long pfn, unsigned long nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < kho_cma_nr; i++)
+		if (pfn < kho_cma[i].end && pfn + nr > kho_cma[i].first)
+			return true;
+	return false;
+}
+
 static bool was_there_at_boot(unsigned long pfn, unsigned long nr)
 {
 	static unsigned int hit;
@@ -196,7 +250,8 @@ static bool was_there_at_boot(unsigned long pfn, unsigned long nr)
 
 static bool is_usable(unsigned long pfn, unsigned long nr)
 {
-	return was_there_at_boot(pfn, nr) && !is_crashkernel(pfn, nr);
+	return was_there_at_boot(pfn, nr) && !is_crashkernel(pfn, nr) &&
+	       !is_cma(pfn, nr);
 }
 
 /**
@@ -212,11 +267,14 @@ bool kho_mem_is_boot(void *p, size_t len)
 	return is_usable(PHYS_PFN(virt_to_phys(p)), PFN_UP(len));
 }
 
-static void *alloc_zeroed(gfp_t gfp, unsigned int order)
+/* Whoever preserves can do without: nobody is killed for it */
+static void *alloc_on_boot_nodes(gfp_t gfp, unsigned int order)
 {
-	struct page *page = __alloc_pages(gfp | __GFP_ZERO, order, numa_mem_id(),
-					  &boot_nodes);
+	struct page *page;
 
+	if (!(gfp & __GFP_NORETRY))
+		gfp |= __GFP_RETRY_MAYFAIL;
+	page = __alloc_pages(gfp, order, numa_mem_id(), &boot_nodes);
 	return page ? page_address(page) : NULL;
 }
 
@@ -241,42 +299,126 @@ void *kho_alloc_boot(gfp_t gfp, unsigned int order)
 	LIST_HEAD(held);
 	void *p;
 
-	p = alloc_zeroed(gfp, order);
+	p = alloc_on_boot_nodes(gfp, order);
 	while (p && !kho_mem_is_boot(p, PAGE_SIZE << order)) {
 		list_add(&virt_to_page(p)->lru, &held);
 		p = NULL;
 		if (!left)
 			break;
 		/* Not at the cost of others */
-		p = alloc_zeroed(gfp | __GFP_NORETRY | __GFP_NOWARN |
-				 (--left ? 0 : __GFP_DMA32), order);
+		p = alloc_on_boot_nodes(gfp | __GFP_NORETRY | __GFP_NOWARN |
+					(--left ? 0 : __GFP_DMA32), order);
 	}
 
 	if (!p && !list_empty(&held) && !(gfp & __GFP_NORETRY))
 		pr_err("no memory for the handover but what was added after boot, which the next kernel does not know\n");
 	list_for_each_entry_safe(page, next, &held, lru)
 		__free_pages(page, order);
-	return p;
+	return p ? memset(p, 0, PAGE_SIZE << order) : NULL;
 }
 
-static int unusable(unsigned long pfn, unsigned long nr)
+static const char *why_unusable(u64 addr, u64 len)
 {
-	u64 addr = PFN_PHYS((u64)pfn), len = PFN_PHYS((u64)nr);
+	unsigned long pfn = PHYS_PFN(addr), nr = PHYS_PFN(len);
 
+	if (!len || addr + len < addr || !PAGE_ALIGNED(addr | len))
+		return "it is not whole pages";
+	if (kho_scratch_overlaps(addr, len))
+		return "it is in scratch (movable pages must be migrated first)";
+	if (is_crashkernel(pfn, nr))
+		return "it is in memory of the crash kernel";
+	if (is_cma(pfn, nr))
+		return "it is in a CMA area (movable pages must be migrated first, buffers of devices come from elsewhere)";
+	if (!areas)
+		return "it is too early: wait for postcore_initcall()";
+	return "it is not all RAM that was there at boot";
+}
+
+static int unusable(u64 addr, u64 len)
+{
 	if (!kho_is_enabled())
 		return -EOPNOTSUPP;
-	if (!len || addr + len < addr)
-		pr_err("cannot preserve %#llx+%#llx: it is not whole pages\n",
-		       addr, len);
-	else if (kho_scratch_overlaps(addr, len))
-		pr_err("cannot preserve %#llx+%#llx: it is in scratch (movable pages must be migrated first)\n",
-		       addr, len);
-	else if (is_crashkernel(pfn, nr))
-		pr_err("cannot preserve %#llx+%#llx: it is in memory of the crash kernel\n",
-		       addr, len);
-	else
-		pr_err("cannot preserve %#llx+%#llx: it is not all RAM that was there at boot\n",
-		       addr, len);
+	pr_err("cannot preserve %#llx+%#llx: %s\n", addr, len,
+	       why_unusable(addr, len));
+	return -EINVAL;
+}
+
+static bool is_kept(unsigned long pfn)
+{
+	unsigned int i;
+
+	for (i = 0; i < kho_kept_nr; i++)
+		if (pfn >= kho_kept[i].first && pfn < kho_kept[i].end)
+			return true;
+	return kho_in_has_owner(pfn);
+}
+
+/* All that why_not() looks at is as with most pages */
+static __always_inline bool is_plain(const struct page *page)
+{
+	return !(page->flags & (BIT(PG_reserved) | BIT(PG_lru) | __PG_HWPOISON)) &&
+	       page_ref_count(page) && page->page_type == UINT_MAX;
+}
+
+/*
+ * Why a page of usable memory cannot be preserved. In a block of pages that is neither
+ * split nor compound, only the first has a reference, like a page by itself.
+ */
+static const char *why_not(struct page *page, bool first)
+{
+	struct folio *folio = page_folio(page);
+
+	if (PageReserved(page))
+		return is_kept(page_to_pfn(page)) ? NULL :
+			"it has been reserved since early boot, and only the first kexec could hand it over (use reserve_mem=)";
+	if (PageHWPoison(page))
+		return "the hardware has failed there (use other memory)";
+	if (folio_test_slab(folio))
+		return "it is of slab, where others have objects, too (use alloc_pages(), folio_alloc() or vmalloc())";
+	if (folio_test_lru(folio) && !folio_maybe_dma_pinned(folio))
+		return "it can be migrated or reclaimed (pin it first, with FOLL_LONGTERM)";
+	if (first ? !folio_ref_count(folio) : is_free_buddy_page(page))
+		return "it is free, or within a block of pages (use __GFP_COMP or split_page() for that)";
+	return NULL;
+}
+
+static bool is_any_poisoned(unsigned long pfn, unsigned long end)
+{
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE) ||
+	    !atomic_long_read(&num_poisoned_pages))
+		return false;
+	for (; pfn < end; pfn++) {
+		if (PageHWPoison(pfn_to_page(pfn)))
+			return true;
+		if (!(pfn % pageblock_nr_pages))
+			cond_resched();
+	}
+	return false;
+}
+
+/*
+ * Looks at a folio's first page. Of a range, at the first and the last, and at the
+ * first in each pageblock: what is allocated together is of one kind, and to look at
+ * each page would cost several times what it costs to preserve a range. Only hardware
+ * picks single pages, and where it has, all are looked at.
+ */
+static int check_pages(unsigned long pfn, unsigned long nr, unsigned int order)
+{
+	unsigned long at = pfn, end = pfn + nr;
+	const char *why;
+
+	do {
+		why = why_not(pfn_to_page(at), at == pfn);
+		at = order || at == end - 1 ? end :
+			min(pageblock_end_pfn(at), end - 1);
+	} while (!why && at < end);
+
+	if (!why && is_any_poisoned(pfn, end))
+		why = "the hardware has failed there (use other memory)";
+	if (!why)
+		return 0;
+	pr_err("cannot preserve %#llx+%#llx: %s\n", PFN_PHYS((u64)pfn),
+	       PFN_PHYS((u64)nr), why);
 	return -EINVAL;
 }
 
@@ -294,12 +436,17 @@ static bool all_set(const unsigned long *map, unsigned long bit,
 
 static struct chunk *find_chunk(unsigned long index)
 {
-	if (last && last_index == index)
+	struct chunk *c;
+
+	if (last_index == index)
 		return last;
 
-	last = xa_load(&chunks, index);
-	last_index = index;
-	return last;
+	c = xa_load(&chunks, index);
+	if (c) {
+		last = c;
+		last_index = index;
+	}
+	return c;
 }
 
 static void free_chunk(struct chunk *c)
@@ -328,7 +475,7 @@ static struct chunk *new_chunk(unsigned long index)
 
 static void drop_chunk(unsigned long index)
 {
-	last = NULL;
+	last_index = NO_INDEX;
 	free_chunk(xa_erase(&chunks, index));
 }
 
@@ -465,7 +612,7 @@ static __always_inline bool preserve_page(unsigned long pfn)
 {
 	struct chunk *c = last;
 
-	if (!c || last_index != pfn / CHUNK_PAGES || frozen || !c->whole ||
+	if (last_index != pfn / CHUNK_PAGES || frozen || !c->whole ||
 	    __test_and_set_bit(pfn % CHUNK_PAGES, c->bits))
 		return false;
 
@@ -476,18 +623,17 @@ static __always_inline bool preserve_page(unsigned long pfn)
 }
 
 /* A range of pages, or one folio */
-static noinline int preserve_range(unsigned long pfn, unsigned long nr,
-			   unsigned int order)
+static int preserve_range(unsigned long pfn, unsigned long nr, unsigned int order)
 {
 	int err;
 
 	lockdep_assert_held(&lock);
 	if (!nr || !is_usable(pfn, nr))
-		return unusable(pfn, nr);
+		return unusable(PFN_PHYS((u64)pfn), PFN_PHYS((u64)nr));
 	if (frozen)
 		return -EBUSY;
 
-	err = prepare(pfn, pfn + nr);
+	err = check_pages(pfn, nr, order) ?: prepare(pfn, pfn + nr);
 	if (err) {
 		drop_empty(pfn, pfn + nr);
 		if (err == -EEXIST)
@@ -499,18 +645,31 @@ static noinline int preserve_range(unsigned long pfn, unsigned long nr,
 	return 0;
 }
 
-static __always_inline int preserve_locked(unsigned long pfn, unsigned long nr,
-					   unsigned int order)
+static int preserve_locked(struct page *page, unsigned long nr)
 {
-	return nr == 1 && preserve_page(pfn) ? 0 :
-		preserve_range(pfn, nr, order);
+	unsigned long pfn = page_to_pfn(page);
+
+	return nr == 1 && is_plain(page) && preserve_page(pfn) ? 0 :
+		preserve_range(pfn, nr, 0);
 }
 
-static __always_inline int preserve(unsigned long pfn, unsigned long nr,
-				    unsigned int order)
+static noinline int preserve(unsigned long pfn, unsigned long nr,
+			     unsigned int order)
 {
 	guard(mutex)(&lock);
-	return preserve_locked(pfn, nr, order);
+	return preserve_range(pfn, nr, order);
+}
+
+static __always_inline int preserve_one(struct page *page)
+{
+	unsigned long pfn = page_to_pfn(page);
+
+	if (is_plain(page)) {
+		guard(mutex)(&lock);
+		if (preserve_page(pfn))
+			return 0;
+	}
+	return preserve(pfn, 1, 0);
 }
 
 /* Whether an activation preserves any of a range, and nobody else */
@@ -560,8 +719,10 @@ static int unpreserve(unsigned long pfn, unsigned long nr, bool folio)
  *
  * Context: may sleep.
  * Return: 0; -EOPNOTSUPP with kho=off; -EBUSY while a handover is active;
- * -EEXIST if it is preserved already; -EINVAL if it lies in scratch (migrate
- * it out first) or is larger than the page allocator's largest; -ENOMEM.
+ * -EEXIST if it is preserved already; -ENOMEM; -EINVAL, with a line in the log, if
+ * it is larger than the page allocator's largest, in memory that the next kernel
+ * cannot keep (scratch, CMA, reserved since early boot), not its owner's alone
+ * (slab, free, movable and not pinned), or broken.
  */
 int kho_preserve_folio(struct folio *folio)
 {
@@ -572,7 +733,8 @@ int kho_preserve_folio(struct folio *folio)
 		       order, MAX_PAGE_ORDER);
 		return -EINVAL;
 	}
-	return preserve(folio_pfn(folio), 1UL << order, order);
+	return order ? preserve(folio_pfn(folio), 1UL << order, order) :
+		preserve_one(&folio->page);
 }
 EXPORT_SYMBOL_GPL(kho_preserve_folio);
 
@@ -601,7 +763,8 @@ EXPORT_SYMBOL_GPL(kho_unpreserve_folio);
  */
 int kho_preserve_pages(struct page *page, unsigned long nr_pages)
 {
-	return preserve(page_to_pfn(page), nr_pages, 0);
+	return nr_pages == 1 ? preserve_one(page) :
+		preserve(page_to_pfn(page), nr_pages, 0);
 }
 EXPORT_SYMBOL_GPL(kho_preserve_pages);
 
@@ -626,16 +789,59 @@ static void undo_vmalloc(__be64 first, unsigned int nr)
 
 	while (first) {
 		struct kho_vmalloc_page *list = phys_to_virt(be64_to_cpu(first));
+		unsigned long pfn = PHYS_PFN(be64_to_cpu(first));
 		unsigned int j;
 
-		for (j = 0; i < nr && j < ARRAY_SIZE(list->addr); i++, j++)
-			unpreserve_locked(PHYS_PFN(be64_to_cpu(list->addr[j])),
-					  1, false);
+		for (j = 0; i < nr && j < ARRAY_SIZE(list->addr); i++, j++) {
+			unsigned long page = PHYS_PFN(be64_to_cpu(list->addr[j]));
 
+			if (is_covered(page, page + 1))
+				clear(page, page + 1);
+		}
 		first = list->next;
-		unpreserve_locked(PHYS_PFN(virt_to_phys(list)), 1, false);
+		clear(pfn, pfn + 1);
 		free_page((unsigned long)list);
+		cond_resched();
 	}
+}
+
+/* Whether a page is preserved by itself, and not only for a node */
+static bool is_page(__be64 phys)
+{
+	u64 addr = be64_to_cpu(phys);
+	unsigned long pfn = PHYS_PFN(addr);
+
+	return PAGE_ALIGNED(addr) && is_covered(pfn, pfn + 1) &&
+	       !is_joined(pfn, pfn + 1) && !is_listed_only(pfn, pfn + 1);
+}
+
+/*
+ * Whether an area is preserved: each page that lists its pages, before that is
+ * read, and all that are listed, no more and no less. What was never filled in, or
+ * was undone before, is not like that.
+ */
+static bool is_area(const struct kho_vmalloc *kv)
+{
+	unsigned int nr = be32_to_cpu(kv->pages), i, slot = 0;
+	const struct kho_vmalloc_page *list = NULL;
+	__be64 next = kv->first;
+
+	if (!nr || be32_to_cpu(kv->shift) != PAGE_SHIFT)
+		return false;
+
+	for (i = 0; i < nr; i++) {
+		slot = i % ARRAY_SIZE(list->addr);
+		if (!slot) {
+			if (!is_page(next))
+				return false;
+			list = phys_to_virt(be64_to_cpu(next));
+			next = list->next;
+			cond_resched();
+		}
+		if (!is_page(list->addr[slot]))
+			return false;
+	}
+	return !next && (slot + 1 == ARRAY_SIZE(list->addr) || !list->addr[slot + 1]);
 }
 
 static struct kho_vmalloc_page *new_vmalloc_page(__be64 *link)
@@ -646,7 +852,7 @@ static struct kho_vmalloc_page *new_vmalloc_page(__be64 *link)
 	if (!list)
 		return ERR_PTR(-ENOMEM);
 
-	err = preserve_locked(PHYS_PFN(virt_to_phys(list)), 1, 0);
+	err = preserve_locked(virt_to_page(list), 1);
 	if (err) {
 		free_page((unsigned long)list);
 		return ERR_PTR(err);
@@ -656,32 +862,78 @@ static struct kho_vmalloc_page *new_vmalloc_page(__be64 *link)
 	return list;
 }
 
-/**
- * kho_preserve_vmalloc() - preserve what vmalloc() returned across kexec
- * @ptr: the area's first byte; it must stay allocated until it is unpreserved
- * @kv:  filled with what kho_restore_vmalloc() wants in the next kernel
- *
- * Context: may sleep.
- * Return: 0; -EINVAL if @ptr is no area that vmalloc() would free with its
- * pages; else as kho_preserve_folio().
- */
-int kho_preserve_vmalloc(void *ptr, struct kho_vmalloc *kv)
+/* What does not make an area different for kho_restore_vmalloc() */
+#define ORDINARY_FLAGS	(VM_ALLOC | VM_MAP | VM_MAP_PUT_PAGES | VM_NO_GUARD | \
+			 VM_ALLOW_HUGE_VMAP | VM_DEFER_KMEMLEAK)
+
+static bool is_mapped_as(pte_t pte, pgprot_t prot)
 {
-	struct vm_struct *area = find_vm_area(ptr);
+	pte_t like = pfn_pte(pte_pfn(pte), prot);
+
+	/* The CPU may or may not have noted that the page was used */
+	pte = pte_mkdirty(pte_mkyoung(pte));
+	like = pte_mkdirty(pte_mkyoung(like));
+	return pgprot_val(pte_pgprot(pte)) == pgprot_val(pte_pgprot(like));
+}
+
+static int check_pte(pte_t *ptep, unsigned long addr, unsigned long next,
+		     struct mm_walk *walk)
+{
+	pte_t pte = ptep_get(ptep);
+
+	return is_mapped_as(pte, PAGE_KERNEL) ||
+	       is_mapped_as(pte, arch_vmap_pgprot_tagged(PAGE_KERNEL)) ? 0 : -EINVAL;
+}
+
+/* A huge page is mapped for vmalloc(), and no other than writable */
+static int check_pmd(pmd_t *pmdp, unsigned long addr, unsigned long next,
+		     struct mm_walk *walk)
+{
+	pmd_t pmd = pmdp_get(pmdp);
+
+	cond_resched();
+	return pmd_leaf(pmd) && !pmd_write(pmd) ? -EINVAL : 0;
+}
+
+static const struct mm_walk_ops mapping_ops = {
+	.pmd_entry = check_pmd,
+	.pte_entry = check_pte,
+};
+
+static bool is_mapped_as_usual(const struct vm_struct *area)
+{
+	unsigned long addr = (unsigned long)kasan_reset_tag(area->addr);
+	int err;
+
+	mmap_read_lock(&init_mm);
+	err = walk_kernel_page_table_range(addr, addr + get_vm_area_size(area),
+					   &mapping_ops, NULL, NULL);
+	mmap_read_unlock(&init_mm);
+	return !err;
+}
+
+/* Why kho_restore_vmalloc() could not give an area back as it is */
+static const char *why_not_area(const struct vm_struct *area, const void *ptr)
+{
+	if (!area || area->addr != ptr || !area->pages ||
+	    area->flags & (VM_IOREMAP | VM_DMA_COHERENT) ||
+	    !(area->flags & (VM_ALLOC | VM_MAP_PUT_PAGES)))
+		return "it is not an area of vmalloc()";
+	if (area->flags & VM_USERMAP)
+		return "user space can map it, which would be lost (use vmalloc())";
+	if (area->flags & ~ORDINARY_FLAGS)
+		return "it is of a special kind, which would be lost (use vmalloc())";
+	if (!is_mapped_as_usual(area))
+		return "it is not mapped as PAGE_KERNEL, as it would be again";
+	return NULL;
+}
+
+static int preserve_area(const struct vm_struct *area, struct kho_vmalloc *kv)
+{
 	struct kho_vmalloc_page *list = NULL;
 	unsigned int i, slot;
 	__be64 first = 0;
 	int err = 0;
-
-	if (!kho_is_enabled())
-		return -EOPNOTSUPP;
-	if (!area || area->addr != ptr || !area->pages ||
-	    area->flags & (VM_IOREMAP | VM_DMA_COHERENT) ||
-	    !(area->flags & (VM_ALLOC | VM_MAP_PUT_PAGES))) {
-		pr_err("cannot preserve %p: it is not an area of vmalloc()\n",
-		       ptr);
-		return -EINVAL;
-	}
 
 	/* All under one lock: an activation sees the whole area or nothing */
 	guard(mutex)(&lock);
@@ -690,7 +942,7 @@ int kho_preserve_vmalloc(void *ptr, struct kho_vmalloc *kv)
 		if (!slot)
 			list = new_vmalloc_page(list ? &list->next : &first);
 		err = PTR_ERR_OR_ZERO(list) ?:
-		      preserve_locked(page_to_pfn(area->pages[i]), 1, 0);
+		      preserve_locked(area->pages[i], 1);
 		if (err)
 			break;
 		list->addr[slot] = cpu_to_be64(page_to_phys(area->pages[i]));
@@ -700,7 +952,6 @@ int kho_preserve_vmalloc(void *ptr, struct kho_vmalloc *kv)
 
 	if (err) {
 		undo_vmalloc(first, i);
-		*kv = (struct kho_vmalloc){ };
 		return err;
 	}
 	*kv = (struct kho_vmalloc){
@@ -710,22 +961,67 @@ int kho_preserve_vmalloc(void *ptr, struct kho_vmalloc *kv)
 	};
 	return 0;
 }
+
+/**
+ * kho_preserve_vmalloc() - preserve what vmalloc() returned across kexec
+ * @ptr: the area's first byte; it must stay allocated until it is unpreserved
+ * @kv:  filled with what kho_restore_vmalloc() wants in the next kernel, or with
+ *	zeroes after an error
+ *
+ * Context: may sleep.
+ * Return: 0; -EINVAL if @ptr is no area that vmalloc() would free with its
+ * pages, or one that kho_restore_vmalloc() could not give back as it is: for user
+ * space to map, or with a protection other than PAGE_KERNEL; else as
+ * kho_preserve_folio().
+ */
+int kho_preserve_vmalloc(void *ptr, struct kho_vmalloc *kv)
+{
+	struct vm_struct *area = find_vm_area(ptr);
+	const char *why;
+
+	*kv = (struct kho_vmalloc){ };
+	if (!kho_is_enabled())
+		return -EOPNOTSUPP;
+
+	why = why_not_area(area, ptr);
+	if (why) {
+		pr_err("cannot preserve %p: %s\n", ptr, why);
+		return -EINVAL;
+	}
+	return preserve_area(area, kv);
+}
 EXPORT_SYMBOL_GPL(kho_preserve_vmalloc);
 
 /**
  * kho_unpreserve_vmalloc() - undo kho_preserve_vmalloc()
- * @kv: what that filled in
+ * @kv: what that filled in. It is cleared, but for -EBUSY
+ *
+ * Where kho_preserve_vmalloc() has failed, or this was called before, there is
+ * nothing to undo, and nothing is done.
  *
  * Context: may sleep.
- * Return: 0; -EBUSY while a handover is active: the area must not be freed.
+ * Return: 0; -EBUSY while a handover is active: the area must not be freed;
+ * -ENOENT if @kv is not what kho_preserve_vmalloc() has filled in.
  */
-int kho_unpreserve_vmalloc(const struct kho_vmalloc *kv)
+int kho_unpreserve_vmalloc(struct kho_vmalloc *kv)
 {
+	struct kho_vmalloc old = *kv;
+
+	if (!old.first && !old.pages)
+		return 0;
+
 	guard(mutex)(&lock);
+	if (!is_area(&old)) {
+		pr_err("cannot unpreserve a vmalloc area of %u pages: there is none like that\n",
+		       be32_to_cpu(old.pages));
+		*kv = (struct kho_vmalloc){ };
+		return -ENOENT;
+	}
 	if (frozen)
 		return -EBUSY;
 
-	undo_vmalloc(kv->first, be32_to_cpu(kv->pages));
+	*kv = (struct kho_vmalloc){ };
+	undo_vmalloc(old.first, be32_to_cpu(old.pages));
 	return 0;
 }
 EXPORT_SYMBOL_GPL(kho_unpreserve_vmalloc);
@@ -748,12 +1044,9 @@ int kho_mem_list(const struct kho_mem *mem)
 	bool covered;
 	int err;
 
-	if (!PAGE_ALIGNED(mem->addr | mem->len))
-		return unusable(0, 0);
-
 	guard(mutex)(&lock);
-	if (!nr || !is_usable(pfn, nr))
-		return unusable(pfn, nr);
+	if (!nr || !PAGE_ALIGNED(mem->addr | mem->len) || !is_usable(pfn, nr))
+		return unusable(mem->addr, mem->len);
 	mas_set_range(&mas, pfn, pfn + nr - 1);
 	if (mas_find(&mas, pfn + nr - 1)) {
 		pr_err("%#llx+%#llx is in another mem property already\n",
@@ -767,7 +1060,7 @@ int kho_mem_list(const struct kho_mem *mem)
 		return -EEXIST;
 	}
 
-	err = covered ? 0 : preserve_locked(pfn, nr, 0);
+	err = covered ? 0 : preserve_locked(pfn_to_page(pfn), nr);
 	if (err)
 		return err;
 	mas_set_range(&mas, pfn, pfn + nr - 1);
@@ -1017,8 +1310,10 @@ static void encode(struct encoder *enc)
 	unsigned long index;
 	struct chunk *c;
 
-	xa_for_each(&chunks, index, c)
+	xa_for_each(&chunks, index, c) {
 		encode_chunk(enc, index, c);
+		cond_resched();
+	}
 	end_run(enc);
 }
 
@@ -1225,3 +1520,7 @@ void kho_mem_walk(void (*fn)(unsigned long pfn, unsigned long nr))
 		for_each_set_bitrange(bit, end, c->bits, CHUNK_PAGES)
 			fn(index * CHUNK_PAGES + bit, end - bit);
 }
+
+#if IS_ENABLED(CONFIG_KEXEC_HANDOVER_KUNIT_TEST)
+#include "kexec_kho_mem_test.c"
+#endif

@@ -384,17 +384,22 @@ static void deactivate(void)
  *
  * Context: may sleep. Notifiers are called in process context with a mutex
  * held, and may sleep and allocate; they must not register or unregister.
- * Return: 0; -EBUSY while a handover is active; -EEXIST if registered already.
+ * Return: 0; -EBUSY while a handover is active; -EEXIST if registered already;
+ * -EINTR if the task was killed while it waited for an activation to end.
  */
 int register_kho_notifier(struct notifier_block *nb)
 {
-	guard(mutex)(&kho_out.lock);
-	if (kho_out.active) {
+	int err = -EBUSY;
+
+	if (mutex_lock_killable(&kho_out.lock))
+		return -EINTR;
+	if (kho_out.active)
 		pr_err("%ps is too late for the active handover: echo 0 > /sys/kernel/kho/active first\n",
 		       nb->notifier_call);
-		return -EBUSY;
-	}
-	return raw_notifier_chain_register(&kho_out.chain, nb);
+	else
+		err = raw_notifier_chain_register(&kho_out.chain, nb);
+	mutex_unlock(&kho_out.lock);
+	return err;
 }
 EXPORT_SYMBOL_GPL(register_kho_notifier);
 
@@ -680,8 +685,13 @@ static struct kobj_attribute active_attr = __ATTR_RW_MODE(active, 0600);
 static ssize_t fdt_max_show(struct kobject *kobj, struct kobj_attribute *attr,
 			    char *buf)
 {
-	guard(mutex)(&kho_out.lock);
-	return sysfs_emit(buf, "%zu\n", kho_out.fdt_max);
+	size_t fdt_max;
+
+	if (mutex_lock_interruptible(&kho_out.lock))
+		return -ERESTARTSYS;
+	fdt_max = kho_out.fdt_max;
+	mutex_unlock(&kho_out.lock);
+	return sysfs_emit(buf, "%zu\n", fdt_max);
 }
 
 static int new_window(size_t size)
@@ -734,7 +744,7 @@ static ssize_t fdt_max_store(struct kobject *kobj, struct kobj_attribute *attr,
 	if (err)
 		return err;
 	if (!size || size > KHO_FDT_MAX) {
-		pr_err("fdt_max is at most %d\n", KHO_FDT_MAX);
+		pr_err("fdt_max is more than 0, and at most %d\n", KHO_FDT_MAX);
 		return -EINVAL;
 	}
 
@@ -772,9 +782,14 @@ static ssize_t scratch_show(struct kobject *kobj, struct kobj_attribute *attr,
 static ssize_t window_show(struct kobject *kobj, struct kobj_attribute *attr,
 			   char *buf)
 {
-	guard(mutex)(&kho_out.lock);
-	return sysfs_emit(buf, "%#llx %#zx\n", (u64)virt_to_phys(kho_out.fdt),
-			  kho_out.fdt_max);
+	int len;
+
+	if (mutex_lock_interruptible(&kho_out.lock))
+		return -ERESTARTSYS;
+	len = sysfs_emit(buf, "%#llx %#zx\n", (u64)virt_to_phys(kho_out.fdt),
+			 kho_out.fdt_max);
+	mutex_unlock(&kho_out.lock);
+	return len;
 }
 
 static struct kobj_attribute window_attr = __ATTR_RO_MODE(window, 0400);
@@ -785,11 +800,15 @@ static ssize_t fdt_read(struct file *file, struct kobject *kobj,
 			struct bin_attribute *attr, char *buf, loff_t pos,
 			size_t count)
 {
-	guard(mutex)(&kho_out.lock);
-	if (!kho_out.active)
-		return 0;
-	return memory_read_from_buffer(buf, count, &pos, kho_out.fdt,
-				       fdt_totalsize(kho_out.fdt));
+	ssize_t len = 0;
+
+	if (mutex_lock_interruptible(&kho_out.lock))
+		return -ERESTARTSYS;
+	if (kho_out.active)
+		len = memory_read_from_buffer(buf, count, &pos, kho_out.fdt,
+					      fdt_totalsize(kho_out.fdt));
+	mutex_unlock(&kho_out.lock);
+	return len;
 }
 
 static struct bin_attribute fdt_attr = __BIN_ATTR(fdt, 0400, fdt_read, NULL, 0);

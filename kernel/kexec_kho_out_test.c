@@ -10,6 +10,7 @@
 #include <linux/memblock.h>
 #include <linux/ctype.h>
 #include <linux/pgalloc_tag.h>
+#include <linux/set_memory.h>
 #include <linux/vmalloc.h>
 
 #include "../mm/internal.h"
@@ -48,6 +49,8 @@ struct probe {
  * @probe: c is registered last, but called first; then come a and b
  * @page:  two to the TEST_ORDER pages
  * @chunk: TEST_CHUNK_PAGES more, if a test has asked for them
+ * @range: first page frame of still more, if one has asked for just these
+ * @range_nr: how many that are
  * @others: the notifiers that are registered already; they take no part
  * @log:   the calls to probes
  * @table: checksum of what was preserved before
@@ -56,6 +59,8 @@ struct out_test {
 	struct probe probe[3];
 	struct page *page;
 	struct page *chunk;
+	unsigned long range;
+	unsigned long range_nr;
 	struct notifier_block __rcu *others;
 	char log[32];
 	u32 table;
@@ -205,6 +210,8 @@ static void out_exit(struct kunit *test)
 	}
 	for (i = 0; i < 1 << TEST_ORDER; i++)
 		__free_page(t->page + i);
+	if (t->range_nr)
+		free_contig_range(t->range, t->range_nr);
 	for (i = 0; t->chunk && i < TEST_CHUNK_PAGES; i += nr) {
 		struct folio *folio = page_folio(t->chunk + i);
 
@@ -1144,6 +1151,161 @@ static void vmalloc_test(struct kunit *test)
 	vfree(p);
 }
 
+static bool is_cleared(const struct kho_vmalloc *kv)
+{
+	return !memchr_inv(kv, 0, sizeof(*kv));
+}
+
+/* What is not preserved, or not any more, is not undone, and nobody else's either */
+static void vmalloc_stale_test(struct kunit *test)
+{
+	struct out_test *t = test->priv;
+	struct kho_vmalloc kv, copy;
+	void *p = vmalloc(3 * PAGE_SIZE);
+	u32 crc;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_ASSERT_EQ(test, kho_preserve_vmalloc(p, &kv), 0);
+	crc = table_crc(test);
+	copy = kv;
+	copy.pages = cpu_to_be32(2);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&copy), -ENOENT);
+	KUNIT_EXPECT_TRUE(test, is_cleared(&copy));
+	copy = kv;
+	copy.pages = cpu_to_be32(4);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&copy), -ENOENT);
+	copy = kv;
+	copy.first = cpu_to_be64(be64_to_cpu(kv.first) + 8);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&copy), -ENOENT);
+	KUNIT_EXPECT_EQ(test, table_crc(test), crc);
+
+	/* Twice, and then with a copy that nobody has cleared */
+	copy = kv;
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&kv), 0);
+	KUNIT_EXPECT_TRUE(test, is_cleared(&kv));
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&kv), 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&copy), -ENOENT);
+	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
+
+	/* Never filled in: no memory, and memory that is somebody's */
+	memset(&kv, 0x5a, sizeof(kv));
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&kv), -ENOENT);
+	KUNIT_EXPECT_TRUE(test, is_cleared(&kv));
+	KUNIT_ASSERT_EQ(test, kho_preserve_pages(t->page + 12, 2), 0);
+	clear_page(page_address(t->page + 12));
+	crc = table_crc(test);
+	kv = (struct kho_vmalloc){
+		.first = cpu_to_be64(page_to_phys(t->page + 12)),
+		.pages = cpu_to_be32(1),
+		.shift = cpu_to_be32(PAGE_SHIFT),
+	};
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&kv), -ENOENT);
+	KUNIT_EXPECT_EQ(test, table_crc(test), crc);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page + 12, 2), 0);
+	vfree(p);
+}
+
+/* Whoever undoes what failed, as drivers do when they leave, need not know */
+static void vmalloc_failed_test(struct kunit *test)
+{
+	struct out_test *t = test->priv;
+	struct kho_vmalloc kv;
+	void *p = vmalloc(PAGE_SIZE);
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	memset(&kv, 0x5a, sizeof(kv));
+	KUNIT_EXPECT_EQ(test, kho_preserve_vmalloc(t, &kv), -EINVAL);
+	KUNIT_EXPECT_TRUE(test, is_cleared(&kv));
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&kv), 0);
+
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	memset(&kv, 0x5a, sizeof(kv));
+	KUNIT_EXPECT_EQ(test, kho_preserve_vmalloc(p, &kv), -EBUSY);
+	KUNIT_EXPECT_TRUE(test, is_cleared(&kv));
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&kv), 0);
+	turn_off();
+	expect_nothing(test);
+	vfree(p);
+}
+
+static int preserve_for_a_moment(void *p)
+{
+	struct kho_vmalloc kv;
+	int err = kho_preserve_vmalloc(p, &kv);
+
+	return err ?: kho_unpreserve_vmalloc(&kv);
+}
+
+/* An area whose pages go with it; NULL if there is none */
+static void *map_page(pgprot_t prot)
+{
+	struct page **pages = kvmalloc_array(1, sizeof(*pages), GFP_KERNEL);
+	struct page *page = alloc_page(GFP_KERNEL);
+	void *p = NULL;
+
+	if (pages && page) {
+		*pages = page;
+		p = vmap(pages, 1, VM_MAP | VM_MAP_PUT_PAGES, prot);
+	}
+	if (!p) {
+		kvfree(pages);
+		if (page)
+			__free_page(page);
+	}
+	return p;
+}
+
+/* What kho_restore_vmalloc() could not give back as it was */
+static void vmalloc_kinds_test(struct kunit *test)
+{
+	struct out_test *t = test->priv;
+	void *user = vmalloc_user(PAGE_SIZE), *code = vmalloc(PAGE_SIZE);
+	void *large = vmalloc_huge(2 * PMD_SIZE, GFP_KERNEL);
+	void *writable = map_page(PAGE_KERNEL);
+	void *fixed = map_page(PAGE_KERNEL_RO);
+	void *combined = map_page(pgprot_writecombine(PAGE_KERNEL));
+
+	KUNIT_EXPECT_TRUE(test, user && code && writable && fixed && combined);
+	if (user)
+		KUNIT_EXPECT_EQ(test, preserve_for_a_moment(user), -EINVAL);
+	if (code) {
+		set_vm_flush_reset_perms(code);
+		KUNIT_EXPECT_EQ(test, preserve_for_a_moment(code), -EINVAL);
+	}
+	if (large)
+		KUNIT_EXPECT_EQ(test, preserve_for_a_moment(large), 0);
+	if (writable)
+		KUNIT_EXPECT_EQ(test, preserve_for_a_moment(writable), 0);
+	if (fixed)
+		KUNIT_EXPECT_EQ(test, preserve_for_a_moment(fixed), -EINVAL);
+	if (combined)
+		KUNIT_EXPECT_EQ(test, preserve_for_a_moment(combined), -EINVAL);
+	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
+
+	vfree(user);
+	vfree(code);
+	vfree(large);
+	vfree(writable);
+	vfree(fixed);
+	vfree(combined);
+}
+
+/* One page of an area cannot be written, for a while */
+static void vmalloc_read_only_test(struct kunit *test)
+{
+	void *p = vmalloc(3 * PAGE_SIZE);
+	unsigned long addr = (unsigned long)p + 2 * PAGE_SIZE;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	memset(p, 0, 3 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, preserve_for_a_moment(p), 0);
+	KUNIT_EXPECT_EQ(test, set_memory_ro(addr, 1), 0);
+	KUNIT_EXPECT_EQ(test, preserve_for_a_moment(p), -EINVAL);
+	KUNIT_EXPECT_EQ(test, set_memory_rw(addr, 1), 0);
+	KUNIT_EXPECT_EQ(test, preserve_for_a_moment(p), 0);
+	vfree(p);
+}
+
 /* How chunks are encoded */
 
 /**
@@ -1416,24 +1578,33 @@ static void as_preserved_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
 }
 
+static bool alloc_range(unsigned long pfn, unsigned long nr)
+{
+	void *p = __va(PFN_PHYS((u64)pfn));
+
+	return kho_mem_is_boot(p, nr * PAGE_SIZE) &&
+	       page_zone(pfn_to_page(pfn)) == page_zone(pfn_to_page(pfn + nr - 1)) &&
+	       !alloc_contig_range(pfn, pfn + nr, MIGRATE_MOVABLE, GFP_KERNEL);
+}
+
 /*
- * The first page of a chunk, if also eight pages before it and so many from it
- * on can be preserved; whose they are does not matter, as none is kept.
+ * The first page of a chunk, of which so many are ours, and eight before it;
+ * out_exit() frees them.
  */
 static struct page *find_border(struct kunit *test, unsigned long nr)
 {
 	unsigned long pages = KHO_CHUNK_PAGES(PAGE_SHIFT), pfn;
+	struct out_test *t = test->priv;
 
 	if (!kho_mem_empty())
 		kunit_skip(test, "others preserve memory");
 
 	for (pfn = pages; pfn + nr <= max_pfn; pfn += pages) {
-		struct page *page = pfn_to_page(pfn);
-
-		if (kho_preserve_pages(page - 8, nr + 8))
+		if (!alloc_range(pfn - 8, nr + 8))
 			continue;
-		KUNIT_ASSERT_EQ(test, kho_unpreserve_pages(page - 8, nr + 8), 0);
-		return page;
+		t->range = pfn - 8;
+		t->range_nr = nr + 8;
+		return pfn_to_page(pfn);
 	}
 	kunit_skip(test, "there is not enough memory");
 	return NULL;
@@ -1583,6 +1754,8 @@ static unsigned int hot;
 
 static bool fake_is_boot(void *p, size_t len)
 {
+	/* It is nobody's yet; who gets it in the end finds it zeroed */
+	memset(p, 0x5a, len);
 	if (!hot)
 		return true;
 	hot--;
@@ -1594,10 +1767,17 @@ static void hot_memory_test(struct kunit *test)
 {
 	struct out_test *t = test->priv;
 	struct kho_vmalloc kv;
-	void *area = vmalloc(PAGE_SIZE);
+	void *area = vmalloc(PAGE_SIZE), *p;
 
 	KUNIT_ASSERT_NOT_NULL(test, area);
 	kunit_activate_static_stub(test, kho_mem_is_boot, fake_is_boot);
+
+	hot = 5;
+	p = kho_alloc_boot(GFP_KERNEL, 1);
+	KUNIT_EXPECT_EQ(test, hot, 0);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_NULL(test, memchr_inv(p, 0, 2 * PAGE_SIZE));
+	free_pages((unsigned long)p, 1);
 
 	hot = 5;
 	KUNIT_EXPECT_EQ(test, kho_preserve_pages(t->page + 14, 1), 0);
@@ -1732,6 +1912,10 @@ static struct kunit_case kho_out_cases[] = {
 	KUNIT_CASE(list_keeps_test),
 	KUNIT_CASE(neighbours_test),
 	KUNIT_CASE(vmalloc_test),
+	KUNIT_CASE(vmalloc_failed_test),
+	KUNIT_CASE(vmalloc_kinds_test),
+	KUNIT_CASE(vmalloc_read_only_test),
+	KUNIT_CASE(vmalloc_stale_test),
 	KUNIT_CASE_PARAM(layout_test, layout_gen_params),
 	KUNIT_CASE(bitmap_test),
 	KUNIT_CASE(as_preserved_test),

@@ -18,6 +18,8 @@
 #include <linux/printk.h>
 #include <linux/string.h>
 
+#include "kexec_kho_internal.h"
+
 #define NODE		"reserve-mem"
 #define COMPATIBLE	"linux,reserve-mem-v1"
 #define MAX_REGIONS	8
@@ -107,6 +109,7 @@ void __init kho_reserve_mem_add(phys_addr_t start, phys_addr_t size,
 	region[nr_regions].size = size;
 	region[nr_regions].mem.addr = start;
 	region[nr_regions].mem.len = PAGE_ALIGN(size);
+	kho_mem_keep(&region[nr_regions].mem);
 	nr_regions++;
 }
 

@@ -116,7 +116,6 @@ struct item {
 static struct item *dir;
 static unsigned int items;
 static struct kho_vmalloc dir_kv;
-static bool dir_preserved;
 /* Nothing can be frozen any more, and all can be released */
 static bool leaving;
 /* Pages of others that are preserved for nobody */
@@ -771,8 +770,8 @@ static void release_all(void)
 
 	while (items)
 		release_item(--items);
-	/* Likewise */
-	if (!dir_preserved || !WARN_ON_ONCE(kho_unpreserve_vmalloc(&dir_kv)))
+	/* Likewise; if it was not preserved, there is nothing to undo */
+	if (!WARN_ON_ONCE(kho_unpreserve_vmalloc(&dir_kv)))
 		vfree(dir);
 	for (i = 0; i < ARRAY_SIZE(fence); i++)
 		if (fence[i])
@@ -879,7 +878,6 @@ static int preserve_all(struct rnd_state *rnd)
 {
 	int err = preserve_items(rnd) ?: kho_preserve_vmalloc(dir, &dir_kv);
 
-	dir_preserved = !err;
 	if (err)
 		return err;
 

@@ -69,7 +69,7 @@ int kho_unpreserve_folio(struct folio *folio);
 int kho_preserve_pages(struct page *page, unsigned long nr_pages);
 int kho_unpreserve_pages(struct page *page, unsigned long nr_pages);
 int kho_preserve_vmalloc(void *ptr, struct kho_vmalloc *kv);
-int kho_unpreserve_vmalloc(const struct kho_vmalloc *kv);
+int kho_unpreserve_vmalloc(struct kho_vmalloc *kv);
 
 /* Incoming: what the previous kernel left */
 bool is_kho_boot(void);
@@ -139,12 +139,15 @@ static inline int kho_unpreserve_pages(struct page *page,
 
 static inline int kho_preserve_vmalloc(void *ptr, struct kho_vmalloc *kv)
 {
+	*kv = (struct kho_vmalloc){ };
 	return -EOPNOTSUPP;
 }
 
-static inline int kho_unpreserve_vmalloc(const struct kho_vmalloc *kv)
+/* There is nothing to undo */
+static inline int kho_unpreserve_vmalloc(struct kho_vmalloc *kv)
 {
-	return -EOPNOTSUPP;
+	*kv = (struct kho_vmalloc){ };
+	return 0;
 }
 
 static inline bool is_kho_boot(void)

@@ -134,15 +134,16 @@ RAMOOPS_64K = f"reserve_mem=1M:65536:oops {OOPS}"
 ARM64 = ("arm64",)
 GICV3 = ("-machine", "gic-version=3")
 X86_64 = ("x86_64",)
+KUNIT = "kho=on kunit.enable=1 kunit.filter_glob=kho*"
 VA_52 = "kho_logged=52-bit.Virtual.Addressing"
 # Host checks, timeouts and memory differ; everything else is in the guest scripts.
 SCENARIOS = [
     Scenario("plain", cmdline="", check=plain_files),
     Scenario("plain-nokho", cmdline="", script="nokho-plain"),
-    Scenario("kunit", cmdline="kho=on kunit.enable=1 kunit.filter_glob=kho*", stages=1, kunit=True),
+    Scenario("kunit", cmdline=f"{KUNIT} cma=8M", stages=1, kunit=True),
     # Another flavour has DEBUG_VM and page poisoning.
     Scenario("kunit-debug", script="kunit", flavour="debug", stages=1, kunit=True,
-             cmdline="kho=on kunit.enable=1 kunit.filter_glob=kho*"),
+             cmdline=f"{KUNIT} cma=8M"),
     Scenario("demo", cmdline=f"kho=on {TRACE} {RAMOOPS}", check=demo),
     Scenario("chain", stages=3, check=dtc_round_trip),
     # A debug kernel takes five times as long to boot, and chain has shown it what it does.
@@ -186,9 +187,10 @@ SCENARIOS = [
     Scenario("scratch-high", script="plain-chain", arches=X86_64, mem="5G",
              cmdline="kho=on kho_scratch=1G kho_logged=scratch:.1024.MiB.at.0x00000001"),
     Scenario("kunit-64k", arches=ARM64, script="kunit", flavour="64k", mem="2G", stages=1,
-             kunit=True, cmdline="kho=on kunit.enable=1 kunit.filter_glob=kho*",
-             # A chunk has 16 GiB.
-             skipped=("border_test", "half_test", "full_chunk_test", "run_and_bits_test")),
+             kunit=True, cmdline=KUNIT,
+             # A chunk has 16 GiB; a CMA area, and what can be allocated, 512 MiB.
+             skipped=("border_test", "half_test", "full_chunk_test", "run_and_bits_test",
+                      "cma_area_test", "long_range_test")),
     Scenario("pages-64k", arches=ARM64, script="pages", mem="2G",
              cmdline=f"kho=on kho_to=64k {RAMOOPS_64K}"),
     Scenario("pages-4k", arches=ARM64, script="pages", mem="2G", flavour="64k",

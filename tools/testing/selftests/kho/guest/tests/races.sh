@@ -35,15 +35,29 @@ interrupted() {
 	start "put 1 $KHO/active"
 	kill -$1 $!
 	check "an activation is under way" is $FAULTS/held Y
-	cat $KHO/active &
-	check "somebody waits for it" waits $! active_show
-	kill -$1 $!
-	wait $!
+	for what in active_show fdt_max_show window_show fdt_read; do
+		cat $KHO/${what%_*} &
+		check "somebody waits in $what" waits $! $what
+		kill -$1 $!
+		wait $!
+	done
 	check "whoever waits for it can give up ($1)" is $FAULTS/held Y
 	go_on
 	check "an activation that $1 interrupted is whole or undone" whole
 	put 0 $KHO/active
 	check "it can be aborted" is $FAULTS/state idle
+}
+# A module that would take part waits for it, too.
+given_up() {
+	start "put 1 $KHO/active"
+	insmod "/boot/$flavour/kho_sample.ko" &
+	check "a module waits to register" waits $! register_kho_notifier
+	kill -KILL $!
+	wait $!
+	check "it can be killed" is $FAULTS/held Y
+	go_on
+	check "then it is not loaded" [ ! -e /sys/module/kho_sample ]
+	put 0 $KHO/active
 }
 load_unload() { kexec_load main; kexec -u; }
 sample() { load kho_sample; rmmod kho_sample; }
@@ -58,6 +72,7 @@ case $kho_stage in
 	put 1 $FAULTS/preserve
 	interrupted TERM
 	interrupted KILL
+	given_up
 
 	start "put 1 $KHO/active"
 	put 131072 $KHO/fdt_max &

@@ -1,8 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
-# A module that takes part is unloaded while a handover is active: that is aborted,
-# and the next one arrives without it.
+# A module is loaded while a handover is active: it has no part in it. One that takes part
+# is unloaded: the handover is aborted, and the next one arrives without it.
 case $kho_stage in
 0)	check "the test module loads" load test_kho
+	check "activation" put 1 $KHO/active
+	check "the sample driver loads all the same" load kho_sample
+	check "and says so" logged "kho_sample: too late to take part in a handover"
+	check "and works" logged "kho_sample: no handover: starting at 1"
+	check "rmmod" rmmod kho_sample
+	check "the handover is still active" is $KHO/active 1
+	check "it can be aborted" put 0 $KHO/active
 	check "the sample driver loads" load kho_sample
 	check "kexec loads main" kexec_load main
 	activate
