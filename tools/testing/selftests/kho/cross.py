@@ -39,7 +39,8 @@ def git(tree, *args):
 
 def checkout(linux, src):
     """A second working tree, so that what is checked out in the first stays."""
-    if not (src / ".git").exists():
+    known = ["git", "-C", src, "rev-parse", "--verify", "-q", "base"]
+    if not src.exists() or subprocess.run(known, stdout=subprocess.DEVNULL).returncode:
         shutil.rmtree(src, ignore_errors=True)
         git(linux, "worktree", "prune")
         git(linux, "worktree", "add", "-q", "--detach", src.resolve(), "base")

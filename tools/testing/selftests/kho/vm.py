@@ -92,8 +92,8 @@ def run(arch, scenario, kernel, initrd, disk, out, on_line=lambda line: None):
             print(line, file=log, flush=True)
             on_line(line)
         timer.cancel()
-    for disk in swap, root:
-        disk.unlink(missing_ok=True)
+    for image in swap, root:
+        image.unlink(missing_ok=True)
     unpack(files, out)
     return lines, not late.is_set()
 

@@ -5,7 +5,8 @@
 
 # kept ADDRESS: whether nobody is given it, as /proc/iomem has it.
 kept() {
-	sed -n 's/^ *\([0-9a-f]*\)-\([0-9a-f]*\) : \(ACPI Tables\|reserved\)$/0x\1 0x\2/p' /proc/iomem | {
+	grep -E ' : (ACPI Tables|reserved)$' /proc/iomem |
+	sed 's/^ *\([0-9a-f]*\)-\([0-9a-f]*\) .*/0x\1 0x\2/' | {
 		while read -r first last; do
 			[ $(($1 >= first && $1 <= last)) = 0 ] || exit 0
 		done
