@@ -580,6 +580,30 @@ static bool is_good(const struct image *image)
 	return image->flags & IMAGE_GOOD && machine_can_split(4 + 4);
 }
 
+static unsigned long chunk_pages(void)
+{
+	unsigned long i, pages = 0;
+
+	for (i = 0; i < kho_in.extents; i++)
+		if (kho_in.extent[i].kept)
+			pages += PHYS_PFN(kho_in.extent[i].mem.len);
+	return pages;
+}
+
+/*
+ * The work is in proportion to the input, most of it for the FDT, and to the pages of chunks once these
+ * are accepted. Parts of the table and gaps are looked for in all regions.
+ */
+static void check_steps(const struct image *image, size_t size)
+{
+	unsigned long done = steps, chunks = chunk_pages(), regions, lookups;
+
+	regions = memblock.memory.cnt + memblock.reserved.cnt + offer.runs;
+	lookups = 64 + offer.metas + min_t(u64, offer.entries, RAM_SIZE / KHO_GAP);
+	must(done <= STEPS_MIN + 4 * chunks + 150UL * image->fdt_len +
+		     36 * (size + regions * lookups));
+}
+
 static void boot(const struct image *image, size_t size)
 {
 	u64 low = image->low ? RAM_BASE + (ALIGN((u64)image->low << FRAME_SHIFT,
@@ -598,6 +622,7 @@ static void boot(const struct image *image, size_t size)
 	note_reserved(USED);
 	offered = offer.made;
 
+	steps = 0;
 	kho_early_init(low, 0);
 	offered &= offer.made;
 	must(memblock_is_kho_scratch_only() == offer.made);
@@ -614,6 +639,7 @@ static void boot(const struct image *image, size_t size)
 	reserved = memblock.reserved.total_size;
 	cnt = memblock.reserved.cnt;
 	kho_memory_init();
+	check_steps(image, size);
 	must(memblock.bottom_up == !!(image->flags & IMAGE_BOTTOM_UP));
 	if (!kho_in.fdt) {
 		if (good)

@@ -12,8 +12,12 @@
 #include "image.h"
 #include "kernel/kexec_kho_fdt.h"
 
-#define MAX_ENTRIES	48
+#define MAX_ENTRIES	600
 #define MAX_FOLIO	((u64)PAGE_SIZE << MAX_PAGE_ORDER)
+/* A part of the table is in one page, with bytes before it */
+#define PART_ENTRIES	100U
+/* So many may have a node */
+#define NODE_ENTRIES	48U
 /* More than the kernel wants to have left, in one piece */
 #define ROOM_FRAMES	6144
 
@@ -141,11 +145,12 @@ static unsigned int page_frames(void)
 	return PAGE_SIZE >> FRAME_SHIFT;
 }
 
-static void add_extent(void)
+static void add_extent(bool is_small)
 {
-	unsigned int order = random_below(4) ? 0 : random_below(6);
+	unsigned int order = is_small || random_below(4) ? 0 : random_below(6);
 	unsigned int align = page_frames() << order;
-	unsigned int nr = align * (1 + random_below(random_below(6) ? 8 : 600));
+	unsigned int pages = is_small ? 1 : random_below(6) ? 8 : 600;
+	unsigned int nr = align * (1 + random_below(pages));
 	struct frames f = place(nr, align);
 
 	if (!f.nr || nr_entries == MAX_ENTRIES)
@@ -227,7 +232,8 @@ static int cmp_entries(const void *a, const void *b)
 static u8 *make_entries(u8 *out)
 {
 	unsigned int shift = random_below(8) ? 12 : 14 + 2 * random_below(2);
-	unsigned int nr = random_below(12), chunk, bits = 0;
+	bool are_many = !random_below(16);
+	unsigned int nr = random_below(are_many ? MAX_ENTRIES : 12), chunk, bits = 0;
 	u64 base;
 
 	nr_entries = 0;
@@ -246,7 +252,7 @@ static u8 *make_entries(u8 *out)
 		if (bits & 1 << chunk)
 			occupy((struct frames){ chunk << 14, 1 << 14 });
 	while (nr--)
-		add_extent();
+		add_extent(are_many);
 	qsort(entries, nr_entries, sizeof(*entries), cmp_entries);
 	return out;
 }
@@ -262,7 +268,7 @@ static u8 *put_table(u8 *out, void *fdt)
 		struct frames f = place(page_frames(), page_frames());
 
 		good &= f.nr;
-		nr = 1 + random_below(nr_entries - i);
+		nr = 1 + random_below(min(nr_entries - i, PART_ENTRIES));
 		align = random_below(4) ? 0 : 8 * random_below(16);
 		cells[2 * parts] = cpu_to_fdt64(frames_addr(f) + align);
 		cells[2 * parts + 1] = cpu_to_fdt64(nr * sizeof(*entries));
@@ -280,7 +286,7 @@ static int put_nodes(void *fdt)
 	char name[16];
 	int err = 0;
 
-	for (i = 0; i < nr_entries && !err; i++) {
+	for (i = 0; i < min(nr_entries, NODE_ENTRIES) && !err; i++) {
 		fdt64_t cells[] = { entries[i].addr, entries[i].len };
 
 		if (entries[i].type != cpu_to_be32(KHO_ENTRY_EXTENT) || !random_below(3))
@@ -427,7 +433,7 @@ static void make_machine(struct image *image, struct frames *scratch)
  */
 size_t image_build(u8 *data, size_t max)
 {
-	static u8 fdt[8192] __aligned(8), pieces[0x40000];
+	static u8 fdt[0x4000] __aligned(8), pieces[0x40000];
 	struct image *image = (void *)data;
 	struct frames scratch, window;
 	u8 *end;

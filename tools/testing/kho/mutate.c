@@ -39,6 +39,8 @@ u32 fast crc32_le(u32 crc, const void *data, size_t len)
 	return crc;
 }
 
+void __wrap___sanitizer_cov_trace_pc(void);
+
 void broken(const char *what, const char *file, int line)
 {
 	fprintf(stderr, "%s:%d: this does not hold: %s\n", file, line, what);
@@ -50,6 +52,13 @@ void tell(const char *status)
 {
 	if (getenv("KHO_FUZZ_VERBOSE"))
 		fprintf(stderr, "status: %s\n", status);
+}
+
+unsigned long steps;
+
+void fast __wrap___sanitizer_cov_trace_pc(void)
+{
+	steps++;
 }
 
 static u64 random_state = 1;

@@ -18,6 +18,12 @@
 void __noreturn broken(const char *what, const char *file, int line);
 
 void tell(const char *status);
+
+/* Edges of the control flow that were taken, in all that is not fast */
+extern unsigned long steps;
+/* What may be taken for anything, however small */
+#define STEPS_MIN	20000UL
+
 size_t LLVMFuzzerMutate(u8 *data, size_t size, size_t max);
 
 /**
