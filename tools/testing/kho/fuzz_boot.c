@@ -12,6 +12,7 @@
 #include "kernel/kexec_kho_boot.c"
 
 #include "image.h"
+#include "use.h"
 
 /* What is known of each frame */
 #define IN_RAM	0x01
@@ -30,22 +31,6 @@ static struct memblock_region regions[128];
 static unsigned long nr_regions;
 /* Where the second node begins */
 static u64 node_at;
-
-struct kho_in kho_in;
-
-struct kho_extent *kho_search_extent(u64 addr)
-{
-	unsigned long i = kho_in.extents;
-
-	while (i && kho_in.extent[i - 1].mem.addr > addr)
-		i--;
-	return i ? &kho_in.extent[i - 1] : NULL;
-}
-
-bool is_kho_boot(void)
-{
-	return kho_in.fdt;
-}
 
 /* Frames that are in part in a range are in it */
 static void fast mark(u64 addr, u64 len, u8 what)
@@ -73,6 +58,11 @@ static bool fast all_are(u64 addr, u64 len, u8 mask, u8 what)
 		if ((frame[i] & mask) != what)
 			return false;
 	return true;
+}
+
+bool is_kept(u64 addr)
+{
+	return all_are(addr, PAGE_SIZE, KEPT, KEPT);
 }
 
 /* Whether all frames that are the one are the other, too */
@@ -470,6 +460,7 @@ static void check_release(const struct image *image)
 	must(kho_in.ready);
 	for (i = 0; i < offer.runs; i++)
 		check_gaps(&offer.run[i].mem);
+	use_handover(image->uses);
 }
 
 static void carve(struct frames carved)
@@ -591,8 +582,9 @@ static unsigned long chunk_pages(void)
 }
 
 /*
- * The work is in proportion to the input, most of it for the FDT, and to the pages of chunks once these
- * are accepted. Parts of the table and gaps are looked for in all regions.
+ * The work is in proportion to the input, most of it for the FDT, and to the
+ * pages of chunks once these are accepted. Parts of the table and gaps are
+ * looked for in all regions.
  */
 static void check_steps(const struct image *image, size_t size)
 {

@@ -420,6 +420,7 @@ static void make_machine(struct image *image, struct frames *scratch)
 	if (!random_below(3))
 		image->after[1] = (struct frames){ random_below(FRAMES), 1 + random_below(20) };
 	image->alloc[0] = random_below(300);
+	image->uses = random_below(1 << 16);
 	make_special(image, *scratch, room);
 	good = scratch->nr && room.nr && is_small_enough(image, *scratch);
 }

@@ -36,7 +36,7 @@
  * @node:   frame where the second node begins, or 0
  * @far_at: GiB above 4 GiB where something is reserved that is no RAM
  * @far_len: GiB of that
- * @spare:  0
+ * @uses:   what drivers do follows from that
  *
  * Behind the FDT are pieces until the end. Little-endian, as the host is.
  */
@@ -59,7 +59,7 @@ struct image {
 	u16 node;
 	u16 far_at;
 	u16 far_len;
-	u16 spare;
+	u16 uses;
 } __packed;
 
 /**

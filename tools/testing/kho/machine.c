@@ -156,3 +156,9 @@ phys_addr_t kho_reserve_mem_find(const char *name, phys_addr_t size,
 void kho_reserve_mem_add(phys_addr_t start, phys_addr_t size, const char *name)
 {
 }
+
+int strtobool(const char *s, bool *res)
+{
+	*res = *s == '1';
+	return 0;
+}

@@ -12,7 +12,7 @@ from common import Failure, run, say, step
 
 TARGETS = ["fdt", "runs", "boot", "boot-64k"]
 ENV = dict(os.environ, UBSAN_OPTIONS="print_stacktrace=1", ASAN_OPTIONS="detect_leaks=1")
-TEST_SECONDS = 60
+TEST_SECONDS = 48
 SHOW_EVERY = 15
 
 

@@ -5,6 +5,12 @@
 #include_next <linux/bitmap.h>
 #include <linux/bitops.h>
 
+static inline void bitmap_set(unsigned long *map, unsigned long first, unsigned long nr)
+{
+	for (; nr; nr--, first++)
+		__set_bit(first, map);
+}
+
 static inline void bitmap_complement(unsigned long *dst, const unsigned long *src,
 				     unsigned int nbits)
 {

@@ -14,6 +14,10 @@
 	find_next_bit((const void *)(p), size, from)
 #define find_next_zero_bit_le(p, size, from) \
 	find_next_zero_bit((const void *)(p), size, from)
+#define for_each_clear_bitrange_from(first, last, map, end)		\
+	for (; (first) = find_next_zero_bit(map, end, first),		\
+	       (last) = find_next_bit(map, end, (first) + 1),		\
+	       (first) < (end); (first) = (last) + 1)
 #define test_bit_le(i, p)	test_bit(i, (const void *)(p))
 
 #endif

@@ -7,5 +7,6 @@
 #define __ref
 #define __ro_after_init
 #define core_initcall(fn)	static __used void *initcall_##fn = fn
+#define subsys_initcall		core_initcall
 
 #endif

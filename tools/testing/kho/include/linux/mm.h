@@ -26,9 +26,32 @@
 
 typedef u64 pte_t;
 
+/* As large as in the kernel */
 struct page {
-	unsigned long words[8];
+	int count;
+	unsigned int order;
+	unsigned int unused[14];
 };
+
+extern struct page mem_map[];
+
+#undef pfn_to_page
+#define pfn_to_page(pfn)	(mem_map + ((pfn) - PHYS_PFN(RAM_BASE)))
+#define page_to_pfn(page)	((page) - mem_map + PHYS_PFN(RAM_BASE))
+#define page_address(page)	phys_to_virt(PFN_PHYS(page_to_pfn(page)))
+#define page_folio(page)	((struct folio *)(page))
+
+void ClearPageReserved(struct page *page);
+void set_page_count(struct page *page, int count);
+void prep_compound_page(struct page *page, unsigned int order);
+void __free_page(struct page *page);
+void free_reserved_page(struct page *page);
+void free_page(unsigned long addr);
+
+#define adjust_managed_page_count(page, nr)	((void)(page), (void)(nr))
+#define totalram_pages()		0UL
+#define init_per_zone_wmark_min()	do { } while (0)
+#define setup_per_zone_wmarks()		do { } while (0)
 
 struct host_zone {
 	unsigned long cma_pages;
