@@ -1167,8 +1167,8 @@ u64 __init kho_memory_to_spare(void)
 	if (!kho_in.fdt)
 		return U64_MAX;
 
-	/* For user space to begin with */
-	room = max_t(u64, SZ_64M, ram / 32);
+	/* For user space to begin with; scratch is no use to much of it */
+	room = clamp_t(u64, ram / 8, SZ_128M, SZ_4G) + kho_scratch.len;
 	if (slab_is_available()) {
 		left = PFN_PHYS((u64)nr_free_pages());
 	} else {
