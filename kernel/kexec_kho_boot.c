@@ -1168,7 +1168,8 @@ u64 __init kho_memory_to_spare(void)
 		return U64_MAX;
 
 	/* For user space to begin with; scratch is no use to much of it */
-	room = clamp_t(u64, ram / 8, SZ_128M, SZ_4G) + kho_scratch.len;
+	room = kho_scratch.len +
+	       min_t(u64, max_t(u64, ram / 8, SZ_128M), SZ_4G);
 	if (slab_is_available()) {
 		left = PFN_PHYS((u64)nr_free_pages());
 	} else {
