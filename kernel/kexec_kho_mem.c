@@ -328,7 +328,7 @@ static const char *why_unusable(u64 addr, u64 len)
 	if (is_crashkernel(pfn, nr))
 		return "it is in memory of the crash kernel";
 	if (is_cma(pfn, nr))
-		return "it is in a CMA area (movable pages must be migrated first, buffers of devices come from elsewhere)";
+		return "it is in a CMA area (migrate movable pages first)";
 	if (!areas)
 		return "it is too early: wait for postcore_initcall()";
 	return "it is not all RAM that was there at boot";
@@ -370,15 +370,15 @@ static const char *why_not(struct page *page, bool first)
 
 	if (PageReserved(page))
 		return is_kept(page_to_pfn(page)) ? NULL :
-			"it has been reserved since early boot, and only the first kexec could hand it over (use reserve_mem=)";
+			"it is reserved since early boot (use reserve_mem=)";
 	if (PageHWPoison(page))
 		return "the hardware has failed there (use other memory)";
 	if (folio_test_slab(folio))
-		return "it is of slab, where others have objects, too (use alloc_pages(), folio_alloc() or vmalloc())";
+		return "it is of slab (use alloc_pages() or vmalloc())";
 	if (folio_test_lru(folio) && !folio_maybe_dma_pinned(folio))
 		return "it can be migrated or reclaimed (pin it first, with FOLL_LONGTERM)";
 	if (first ? !folio_ref_count(folio) : is_free_buddy_page(page))
-		return "it is free, or within a block of pages (use __GFP_COMP or split_page() for that)";
+		return "it is free, or inside a block (use __GFP_COMP or split_page())";
 	return NULL;
 }
 

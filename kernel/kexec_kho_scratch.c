@@ -281,7 +281,8 @@ static int __init check_place(const struct kho_mem *mem, struct kho_why *why)
 
 	cma = cma_bytes(mem->addr, mem->len);
 	if (cma > ram / 2)
-		return kho_bad(why, "scratch touches pageblocks of %llu MiB, more than half of all memory",
+		return kho_bad(why,
+			       "scratch touches pageblocks of %llu MiB, more than half of all memory",
 			       cma >> 20);
 	return 0;
 }
@@ -293,10 +294,12 @@ static int __init check_free(const struct kho_mem *mem, struct kho_why *why)
 	bool has_block = count_free(mem, first_block(ram), &spare);
 
 	if (spare < room)
-		return kho_bad(why, "scratch has %llu KiB left, %llu KiB are needed: boot the old kernel with a larger kho_scratch=",
+		return kho_bad(why,
+			       "scratch has %llu KiB left, %llu KiB are needed: boot the old kernel with a larger kho_scratch=",
 			       spare >> 10, room >> 10);
 	if (!has_block)
-		return kho_bad(why, "scratch has no %llu KiB in one piece: boot the old kernel with a larger kho_scratch=",
+		return kho_bad(why,
+			       "scratch has no %llu KiB in one piece: boot the old kernel with a larger kho_scratch=",
 			       first_block(ram) >> 10);
 	if (!memblock_can_split(4 + SPLITS_TO_COME))
 		return kho_bad(why, "memblock has no room for scratch");

@@ -13,8 +13,9 @@ case $kho_stage in
 	rm -r /boot/*/image /boot/initramfs
 	put 4096 /proc/sys/vm/min_free_kbytes
 	check "the test module loads" load test_kho $(echo "$kho_set" | tr , ' ')
-	[ -z "$kho_percent" ] || check "so much of all memory is preserved" [ \
-		$(($(cat /sys/module/test_kho/parameters/preserved_kib) * 100 / kho_kib)) -ge "$kho_percent" ]
+	kib=$(cat /sys/module/test_kho/parameters/preserved_kib)
+	[ -z "$kho_percent" ] || check "so much of all memory is preserved" \
+		[ $((kib * 100 / kho_kib)) -ge "$kho_percent" ]
 	activate
 	kexec_go ;;
 1)	check_arrival main
