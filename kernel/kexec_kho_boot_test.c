@@ -201,11 +201,11 @@ static const struct table tables[] = {
 
 KUNIT_ARRAY_PARAM_DESC(table, tables, desc);
 
-/* Bits of one chunk, and but few between; behind the last piece is an empty one */
+/* Bits of one chunk, with few between, or less than a word */
 static bool is_near(const struct piece *a, const struct piece *b)
 {
 	return a->bits && b->bits && a->chunk == b->chunk && b->nr &&
-	       b->first - a->first - a->nr < TEST_GAP;
+	       b->first - a->first - a->nr < max(TEST_GAP, 64);
 }
 
 static void __init walk_test(struct kunit *test)
