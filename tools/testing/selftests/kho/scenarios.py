@@ -169,9 +169,9 @@ SCENARIOS = [
     Scenario("memtest", stages=3),
     Scenario("reserve-mem", cmdline=f"kho=on {TRACE} {RAMOOPS} reserve_mem=64K:4096:other",
              stages=3, check=dtc_round_trip),
-    # 93 % of all memory: 948 blocks of 4 MiB.
-    Scenario("room", mem="4G", timeout=400, check=dtc_round_trip,
-             cmdline="kho=on kho_set=blocks=948 kho_percent=93 kho_kib=4194304"),
+    # 93 % of all memory: 1902 blocks of 4 MiB.
+    Scenario("room", mem="8G", timeout=400, check=dtc_round_trip,
+             cmdline="kho=on kho_set=blocks=1902 kho_percent=93 kho_kib=8388608"),
     Scenario("room-reserve-mem", script="room", check=dtc_round_trip,
              cmdline="kho=on reserve_mem=512M:4096:half kho_half=1"),
     # What is said to be special purpose memory is reserved, and was never memory.
