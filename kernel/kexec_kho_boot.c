@@ -118,9 +118,6 @@ static void __init refuse(const struct kho_why *why)
 	pr_err("handover refused: %s; nothing of it is kept\n", why->text);
 }
 
-#define why_not(why, fmt, ...)						\
-	(snprintf((why)->text, sizeof((why)->text), fmt, ##__VA_ARGS__), -EINVAL)
-
 /**
  * kho_set_incoming() - note that the boot loader speaks of a handover
  * @fdt:    physical address of its FDT
@@ -161,13 +158,13 @@ static int __init check_range(const char *what, const struct kho_mem *mem,
 			      struct kho_why *why)
 {
 	if (!kho_is_mapped_ram(mem->addr, mem->len))
-		return why_not(why, "%s %#llx+%#llx is not RAM here", what,
+		return kho_bad(why, "%s %#llx+%#llx is not RAM here", what,
 			       mem->addr, mem->len);
 	if (memblock_is_region_reserved(mem->addr, mem->len))
-		return why_not(why, "%s %#llx+%#llx is in use by firmware, kernel or initrd",
+		return kho_bad(why, "%s %#llx+%#llx is in use by firmware, kernel or initrd",
 			       what, mem->addr, mem->len);
 	if (kho_scratch_overlaps(mem->addr, mem->len))
-		return why_not(why, "%s %#llx+%#llx is in scratch", what,
+		return kho_bad(why, "%s %#llx+%#llx is in scratch", what,
 			       mem->addr, mem->len);
 	return 0;
 }
@@ -181,14 +178,14 @@ static int __init check_fdt_early(phys_addr_t low, struct kho_why *why)
 	int err;
 
 	if (kho_is_confidential())
-		return why_not(why, "this is a confidential guest (SEV, SNP or TDX)");
+		return kho_bad(why, "this is a confidential guest (SEV, SNP or TDX)");
 	if (!kho_is_enabled())
-		return why_not(why, "kho=on is not on the command line");
+		return kho_bad(why, "kho=on is not on the command line");
 	if (!window.len)
-		return why_not(why, "what the boot loader says of it is malformed");
+		return kho_bad(why, "what the boot loader says of it is malformed");
 	if (!IS_ALIGNED(window.addr, 8) ||
 	    offset_in_page(window.addr) + window.len > KHO_FDT_MAX)
-		return why_not(why, "the boot loader points to %#llx+%#llx, which cannot be an FDT",
+		return kho_bad(why, "the boot loader points to %#llx+%#llx, which cannot be an FDT",
 			       window.addr, window.len);
 	err = check_range("its FDT", &window, why);
 	if (err)
@@ -196,7 +193,7 @@ static int __init check_fdt_early(phys_addr_t low, struct kho_why *why)
 
 	fdt = early_memremap(window.addr, window.len);
 	if (!fdt)
-		return why_not(why, "its FDT cannot be mapped");
+		return kho_bad(why, "its FDT cannot be mapped");
 
 	err = kho_fdt_check(fdt, window.len, &root, why);
 	if (!err) {
@@ -294,14 +291,14 @@ static int __init check_parts(const struct kho_root *root, struct kho_why *why)
 
 		if (!IS_ALIGNED(part.addr, sizeof(__be64)) ||
 		    part.len % sizeof(struct kho_entry))
-			return why_not(why, "part %#llx+%#llx of the memory table is not aligned",
+			return kho_bad(why, "part %#llx+%#llx of the memory table is not aligned",
 				       part.addr, part.len);
 		err = check_range("memory table", &part, why);
 		if (err)
 			return err;
 		offer.entries += part.len / sizeof(struct kho_entry);
 		if (offer.entries > PHYS_PFN(memblock_phys_mem_size()))
-			return why_not(why, "the memory table has more ranges than pages exist");
+			return kho_bad(why, "the memory table has more ranges than pages exist");
 	}
 	return 0;
 }
@@ -315,7 +312,7 @@ static int __init find_bits(const struct kho_entry *e, struct kho_extent *x,
 	int err;
 
 	if (!IS_ALIGNED(mem.addr, mem.len))
-		return why_not(why, "the bits of the chunk at %#llx are not aligned",
+		return kho_bad(why, "the bits of the chunk at %#llx are not aligned",
 			       x->mem.addr);
 	err = check_range("memory table", &mem, why);
 	if (err)
@@ -342,7 +339,7 @@ static int __init read_entry(const struct kho_entry *e, u64 end, u32 *crc,
 	kho_in.extents++;
 	/* So chunks, and thus bits to read, are no more than RAM is large */
 	if (x->mem.addr >= memblock_end_of_DRAM())
-		return why_not(why, "preserved range %#llx+%#llx is not RAM here",
+		return kho_bad(why, "preserved range %#llx+%#llx is not RAM here",
 			       x->mem.addr, x->mem.len);
 	return e->type == cpu_to_be32(KHO_ENTRY_BITMAP) ?
 		find_bits(e, x, crc, why) : 0;
@@ -378,7 +375,7 @@ static int __init read_table(const struct kho_root *root, struct kho_why *why)
 		crc = kho_crc(crc, phys_to_virt(part.addr), part.len);
 	}
 	if (crc != root->table_crc)
-		return why_not(why, "the memory table's checksum is %#x, its contents give %#x",
+		return kho_bad(why, "the memory table's checksum is %#x, its contents give %#x",
 			       root->table_crc, crc);
 	return 0;
 }
@@ -407,7 +404,7 @@ static int __init check_overlap(const char *what, const struct kho_mem *a,
 {
 	if (a->addr + a->len <= b->addr)
 		return 0;
-	return why_not(why, "%s %#llx+%#llx and %#llx+%#llx overlap", what,
+	return kho_bad(why, "%s %#llx+%#llx and %#llx+%#llx overlap", what,
 		       a->addr, a->len, b->addr, b->len);
 }
 
@@ -476,7 +473,7 @@ static int __init find_meta(const struct kho_root *root, struct kho_why *why)
 		/* Pages are what is reserved: nobody else may have the rest of one */
 		err = check_range("memory table", m, why);
 		if (!err && is_touched(m))
-			err = why_not(why, "memory table %#llx+%#llx is in what it preserves",
+			err = kho_bad(why, "memory table %#llx+%#llx is in what it preserves",
 				      m->addr, m->len);
 	}
 	return err;
@@ -527,7 +524,7 @@ static int __init add_listing(const struct kho_ranges *ranges,
 		l->mem = kho_range(ranges, i);
 		l->node = node;
 		if (!PAGE_ALIGNED(l->mem.addr | l->mem.len))
-			return why_not(why, "mem range %#llx+%#llx does not fit pages of %lu bytes",
+			return kho_bad(why, "mem range %#llx+%#llx does not fit pages of %lu bytes",
 				       l->mem.addr, l->mem.len, PAGE_SIZE);
 	}
 	return 0;
@@ -540,7 +537,7 @@ static int __init check_preserved(struct kho_why *why)
 
 	for (; l < kho_in.listing + kho_in.listings; l++)
 		if (!is_preserved(&l->mem))
-			return why_not(why, "mem range %#llx+%#llx is not in the memory table",
+			return kho_bad(why, "mem range %#llx+%#llx is not in the memory table",
 				       l->mem.addr, l->mem.len);
 	return 0;
 }
@@ -593,7 +590,7 @@ static int __init check_unusable(u64 addr, u64 end, struct kho_why *why)
 		return 0;
 	mem.addr = ALIGN_DOWN(mem.addr, PAGE_SIZE);
 	return check_range("preserved range", &mem, why) ?:
-	       why_not(why, "preserved range %#llx+%#llx is not usable here",
+	       kho_bad(why, "preserved range %#llx+%#llx is not usable here",
 		       mem.addr, mem.len);
 }
 
@@ -704,7 +701,7 @@ static int __init check_room(struct kho_why *why)
 	left -= min(left, offer.run_bytes);
 	if (left >= room)
 		return 0;
-	return why_not(why, "what is preserved, and gaps, leave %llu KiB: it takes %llu KiB",
+	return kho_bad(why, "what is preserved, and gaps, leave %llu KiB: it takes %llu KiB",
 		       left >> 10, room >> 10);
 }
 
@@ -748,7 +745,7 @@ static int __init reserve_runs(struct kho_why *why)
 
 	if (!err && (offer.runs > offer.max_runs ||
 		     memblock_reserve_sorted(offer.runs, get_run)))
-		err = why_not(why, "memblock cannot reserve %lu ranges: use a larger kho_scratch=",
+		err = kho_bad(why, "memblock cannot reserve %lu ranges: use a larger kho_scratch=",
 			      offer.runs);
 	return err;
 }
@@ -813,7 +810,7 @@ static int __init alloc_bitmaps(struct kho_why *why)
 	len = array_size(2 * all + 2 * chunks + 1, sizeof(long));
 	kho_in.taken = memblock_alloc(len, SMP_CACHE_BYTES);
 	if (!kho_in.taken)
-		return why_not(why, "no %zu KiB of memory for bitmaps", len >> 10);
+		return kho_bad(why, "no %zu KiB of memory for bitmaps", len >> 10);
 	kho_in.claimed = kho_in.taken + all;
 
 	next = kho_in.claimed + all;
@@ -852,7 +849,7 @@ static int __init reserve_window(struct kho_why *why)
 	int err = check_range("its FDT", &window, why);
 
 	if (!err && memblock_reserve(offer.phys, offer.window))
-		err = why_not(why, "memblock cannot reserve its FDT");
+		err = kho_bad(why, "memblock cannot reserve its FDT");
 	return err;
 }
 
