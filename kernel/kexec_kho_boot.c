@@ -25,6 +25,7 @@
 #include <linux/libfdt.h>
 #include <linux/limits.h>
 #include <linux/memblock.h>
+#include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
@@ -878,6 +879,8 @@ static int __init accept(const struct kho_root *root, struct kho_why *why)
 	pr_info("handover %u accepted from %.64s: %lu ranges, %llu KiB preserved\n",
 		root->count, root->release, kho_in.extents,
 		(u64)kho_in.pages << (PAGE_SHIFT - 10));
+	if (movable_node_is_enabled())
+		pr_notice("movable_node does nothing for nodes that hold preserved memory, up to the next cold boot\n");
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Kexec HandOver: hashes of what is preserved, for CONFIG_KEXEC_HANDOVER_DEBUG.
+ * Kexec HandOver: hashes of what is preserved (CONFIG_KEXEC_HANDOVER_DEBUG).
  *
  * Takes one of each page just before the jump, when nobody else runs. The next
  * kernel compares them as drivers take their pages (see kexec_kho_in.c). For the
@@ -40,17 +40,6 @@ static struct hashes {
 	unsigned long nr;
 	struct kho_vmalloc kv;
 } out;
-
-/**
- * kho_hash_page() - hash a page's contents
- * @pfn: the page
- *
- * Return: the hash, as it is handed over.
- */
-__be32 kho_hash_page(unsigned long pfn)
-{
-	return cpu_to_be32(kho_crc(0, __va(PFN_PHYS((u64)pfn)), PAGE_SIZE));
-}
 
 static void hash_run(unsigned long pfn, unsigned long nr)
 {
@@ -150,14 +139,12 @@ static const struct kho_vmalloc *__init find_hashes(void)
 	return kv && len == sizeof(struct kho_vmalloc) ? kv : NULL;
 }
 
-/* A kernel that has no use for them only frees them */
 static int __init hash_init(void)
 {
 	const struct kho_vmalloc *kv = find_hashes();
 	const __be32 *hash = kv ? kho_restore_vmalloc(kv) : NULL;
 
-	if (hash && IS_ENABLED(CONFIG_KEXEC_HANDOVER_DEBUG) &&
-	    be32_to_cpu(*hash) == kho_in.pages &&
+	if (hash && be32_to_cpu(*hash) == kho_in.pages &&
 	    kho_in.pages < PAGE_SIZE * (u64)be32_to_cpu(kv->pages) / sizeof(*hash)) {
 		pr_info("the contents of %lu pages are checked as they are taken\n",
 			kho_in.pages);
@@ -166,8 +153,7 @@ static int __init hash_init(void)
 		vfree(hash);
 	}
 
-	return IS_ENABLED(CONFIG_KEXEC_HANDOVER_DEBUG) && kho_is_enabled() ?
-		register_kho_notifier(&hash_nb) : 0;
+	return kho_is_enabled() ? register_kho_notifier(&hash_nb) : 0;
 }
 
 /* Before anybody can take anything */

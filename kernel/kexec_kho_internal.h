@@ -233,8 +233,11 @@ struct kho_in {
 	char status[sizeof("refused: ") + sizeof(struct kho_why)];
 };
 
-/* kexec_kho_hash.c */
-__be32 kho_hash_page(unsigned long pfn);
+/* The hash of a page's contents, as CONFIG_KEXEC_HANDOVER_DEBUG hands it over */
+static inline __be32 kho_hash_page(unsigned long pfn)
+{
+	return cpu_to_be32(kho_crc(0, __va(PFN_PHYS((u64)pfn)), PAGE_SIZE));
+}
 
 /* kexec_kho_boot.c */
 extern u64 kho_firmware_bytes;

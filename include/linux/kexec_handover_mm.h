@@ -46,7 +46,6 @@ int kho_locate_mem_hole(struct kexec_buf *kbuf,
 			int (*func)(struct resource *, void *));
 int kho_before_kexec(void);
 int kho_check_kexec(struct kimage *image);
-void kho_before_jump(const struct kimage *image);
 
 #else /* !CONFIG_KEXEC_HANDOVER */
 
@@ -147,10 +146,14 @@ static inline int kho_check_kexec(struct kimage *image)
 	return 0;
 }
 
+#endif /* CONFIG_KEXEC_HANDOVER */
+
+#ifdef CONFIG_KEXEC_HANDOVER_DEBUG
+void kho_before_jump(const struct kimage *image);
+#else
 static inline void kho_before_jump(const struct kimage *image)
 {
 }
-
-#endif /* CONFIG_KEXEC_HANDOVER */
+#endif
 
 #endif /* LINUX_KEXEC_HANDOVER_MM_H */

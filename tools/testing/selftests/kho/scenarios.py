@@ -20,6 +20,7 @@ class Scenario:
     smp: str = "2"
     mem: str = "1G"
     qemu: tuple = ()              # more arguments
+    dts: str = ""                 # added to the machine's devicetree
     firmware: bool = False        # EFI boots the kernel, whose stub loads the initrd
     root: bool = False            # a disk, /dev/vdb, for kernels without an initrd
     swap: int = 0                 # MiB of a disk to hibernate to; the guest may reboot then
@@ -133,6 +134,17 @@ RAMOOPS = f"reserve_mem=1M:4096:oops {OOPS}"
 RAMOOPS_64K = f"reserve_mem=1M:65536:oops {OOPS}"
 ARM64 = ("arm64",)
 GICV3 = ("-machine", "gic-version=3")
+POOL = """/ { reserved-memory {
+	#address-cells = <2>;
+	#size-cells = <2>;
+	ranges;
+	pool {
+		compatible = "shared-dma-pool";
+		reusable;
+		size = <0 0x4000000>;
+		alloc-ranges = <0 0x40000000 0 0x9000000>;
+	};
+}; };"""
 X86_64 = ("x86_64",)
 KUNIT = "kho=on kunit.enable=1 kunit.filter_glob=kho*"
 VA_52 = "kho_logged=52-bit.Virtual.Addressing"
@@ -180,6 +192,9 @@ SCENARIOS = [
     Scenario("room-hugepages", script="room", timeout=240, check=dtc_round_trip,
              cmdline="kho=on kho_set=blocks=76 kho_more=hugepages=350 kho_pool=350 "
              "kho_says=HugeTLB:.not.allocating.350"),
+    # It wants to be as high as it can in what it may have; the first initrd has the end of that.
+    Scenario("reserved-size", arches=ARM64, check=dtc_round_trip, dts=POOL,
+             cmdline="kho=on kho_set=blocks=180"),
     Scenario("room-crashkernel", script="room", timeout=240, check=dtc_round_trip,
              cmdline="kho=on kho_set=blocks=76 kho_more=CRASH=600M "
              "kho_says=cannot.allocate.crash.*handover"),

@@ -42,6 +42,15 @@ def command(arch, scenario, kernel, initrd, disk, cmdline):
             "-drive", f"file={disk},format=raw,if=virtio,readonly=on", *scenario.qemu]
 
 
+def devicetree(qemu, scenario, out):
+    """What QEMU would make itself, and more."""
+    made, used = out / "qemu.tree", out / "machine.tree"
+    subprocess.run([*qemu, "-machine", f"dumpdtb={made}"], check=True, capture_output=True)
+    text = subprocess.run(["dtc", "-q", "-I", "dtb", made], check=True, capture_output=True).stdout
+    subprocess.run(["dtc", "-q", "-o", used], input=text + scenario.dts.encode(), check=True)
+    return used
+
+
 def cmdline(arch, scenario):
     spec = ARCHES[arch]
     return (f"{spec['console']} loglevel=7 panic=-1 {'' if scenario.icount else BUSY} "
@@ -66,6 +75,8 @@ def run(arch, scenario, kernel, initrd, disk, out, on_line=lambda line: None):
     out.mkdir(parents=True)
     files, swap, root = (out / f"{name}.raw" for name in ("files", "swap", "root"))
     qemu = command(arch, scenario, kernel, initrd, disk, cmdline(arch, scenario))
+    if scenario.dts:
+        qemu += ["-dtb", str(devicetree(qemu, scenario, out))]
     qemu += ["-device", "virtio-serial", "-chardev", f"file,id=files,path={files}",
              "-device", "virtserialport,chardev=files"]
     if scenario.root:

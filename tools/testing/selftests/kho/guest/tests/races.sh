@@ -107,8 +107,8 @@ case $kho_stage in
 	check "everything can be preserved" put 1 $FAULTS/preserve
 	check "no error is in the log" fails logged "ERROR"
 	activate
-	kexec_to main ;;
-1)	check_arrival main
+	kexec_to debug ;;
+1)	check_arrival debug
 	check_state
 	check "the module for faults loads" load test_kho_faults
 	check "the sample loads" load kho_sample
