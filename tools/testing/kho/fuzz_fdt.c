@@ -254,6 +254,7 @@ static bool is_fdt(const u8 *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
+	limit_steps(STEPS_MIN + 500 * size);
 	if (is_fdt(data, size)) {
 		fuzz_blob(data, size);
 	} else if (size >= 2) {
@@ -261,6 +262,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		fuzz_bits(data + 2, size - 2, data[0] | data[1] << 8);
 		tell("entries and bits");
 	}
+	limit_steps(0);
 	return 0;
 }
 

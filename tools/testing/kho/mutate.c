@@ -55,10 +55,22 @@ void tell(const char *status)
 }
 
 unsigned long steps;
+static unsigned long steps_end;
+
+/**
+ * limit_steps() - begin to count, and let what takes long be a finding
+ * @max: so many steps are too many; 0 for no limit
+ */
+void limit_steps(unsigned long max)
+{
+	steps = 0;
+	steps_end = max;
+}
 
 void fast __wrap___sanitizer_cov_trace_pc(void)
 {
-	steps++;
+	if (++steps == steps_end)
+		broken("this ends", __FILE__, __LINE__);
 }
 
 static u64 random_state = 1;

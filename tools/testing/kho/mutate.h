@@ -21,6 +21,7 @@ void tell(const char *status);
 
 /* Edges of the control flow that were taken, in all that is not fast */
 extern unsigned long steps;
+void limit_steps(unsigned long max);
 /* What may be taken for anything, however small */
 #define STEPS_MIN	20000UL
 

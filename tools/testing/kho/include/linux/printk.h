@@ -11,6 +11,7 @@
 
 #define pr_err(fmt, ...)	(0 ? printf(pr_fmt(fmt), ##__VA_ARGS__) : 0)
 #define pr_warn			pr_err
+#define pr_notice		pr_err
 #define pr_info			pr_err
 #define pr_debug		pr_err
 #define pr_cont			pr_err
