@@ -4,20 +4,18 @@
  *
  * Takes one of each page just before the jump, when nobody else runs. The next
  * kernel compares them as drivers take their pages (see kexec_kho_in.c). For the
- * rest of KHO this is a client like any other, but that it comes last: it has a
- * node in the FDT, and the hashes are in a vmalloc area: their number, then they,
- * in the order of the pages' addresses.
+ * rest of KHO this is a client like any other, that comes last: it has a node in
+ * the FDT, and the hashes are in a vmalloc area: their number, then they, in the
+ * order of the pages' addresses.
  */
 #define pr_fmt(fmt) "kho: " fmt
 
 #include <linux/init.h>
-#include <linux/kexec.h>
 #include <linux/kexec_handover_mm.h>
 #include <linux/libfdt.h>
 #include <linux/mm.h>
 #include <linux/nmi.h>
 #include <linux/notifier.h>
-#include <linux/preempt.h>
 #include <linux/printk.h>
 #include <linux/rcupdate.h>
 #include <linux/vmalloc.h>
@@ -28,67 +26,59 @@
 #define COMPATIBLE	"linux,page-hashes-v1"
 
 /**
- * struct hashes - those of the outgoing handover
+ * struct kho_hashes - those of the outgoing handover
  * @hash: one for each page, behind their number; NULL if there are none
  * @max:  room for so many
  * @nr:   how many pages were seen
  * @kv:   tells the next kernel where @hash is
  */
-static struct hashes {
+static struct kho_hashes {
 	__be32 *hash;
 	unsigned long max;
 	unsigned long nr;
 	struct kho_vmalloc kv;
-} out;
+} kho_hashes;
 
 static void hash_run(unsigned long pfn, unsigned long nr)
 {
 	for (; nr; nr--, pfn++)
-		if (out.nr++ < out.max)
-			out.hash[out.nr] = kho_hash_page(pfn);
+		if (kho_hashes.nr++ < kho_hashes.max)
+			kho_hashes.hash[kho_hashes.nr] = kho_hash_page(pfn);
 	/* It may take long, and nothing else can run */
 	touch_nmi_watchdog();
 	rcu_cpu_stall_reset();
 }
 
-/**
- * kho_before_jump() - the last that this kernel does for a handover
- * @image: the image that is executed
- *
- * Context: all other CPUs have stopped, with whatever they held. Leaves
- * preemption off, so that no other task changes what was hashed.
- */
-void kho_before_jump(const struct kimage *image)
+static void hash_all(void)
 {
-	if (!image->kho || !out.hash)
+	if (!kho_hashes.hash)
 		return;
 
-	preempt_disable();
-	out.nr = 0;
-	kho_mem_walk(hash_run);
-	if (out.nr <= out.max)
-		out.hash[0] = cpu_to_be32(out.nr);
+	kho_hashes.nr = 0;
+	kho_track_walk(hash_run);
+	if (kho_hashes.nr <= kho_hashes.max)
+		kho_hashes.hash[0] = cpu_to_be32(kho_hashes.nr);
 }
 
 static void give_up(void)
 {
-	if (!kho_unpreserve_vmalloc(&out.kv))
-		vfree(out.hash);
-	out = (struct hashes){ };
+	if (!kho_unpreserve_vmalloc(&kho_hashes.kv))
+		vfree(kho_hashes.hash);
+	kho_hashes = (struct kho_hashes){ };
 }
 
 static int prepare(void)
 {
-	unsigned long pages = kho_mem_nr_pages();
+	unsigned long pages = kho_track_nr_pages();
 	int err;
 
 	/* What this preserves itself counts, too, and what others still do */
-	out.max = pages + pages / 512 + 1024;
-	out.hash = vcalloc(1 + out.max, sizeof(*out.hash));
-	err = out.hash ? kho_preserve_vmalloc(out.hash, &out.kv) : -ENOMEM;
+	kho_hashes.max = pages + pages / 512 + 1024;
+	kho_hashes.hash = vcalloc(1 + kho_hashes.max, sizeof(*kho_hashes.hash));
+	err = kho_hashes.hash ? kho_preserve_vmalloc(kho_hashes.hash, &kho_hashes.kv) : -ENOMEM;
 	if (err) {
-		vfree(out.hash);
-		out = (struct hashes){ };
+		vfree(kho_hashes.hash);
+		kho_hashes = (struct kho_hashes){ };
 	}
 	return err;
 }
@@ -97,7 +87,7 @@ static int write_node(void *fdt)
 {
 	return fdt_begin_node(fdt, NODE) ?:
 	       fdt_property_string(fdt, "compatible", COMPATIBLE) ?:
-	       fdt_property(fdt, "vmalloc", &out.kv, sizeof(out.kv)) ?:
+	       fdt_property(fdt, "vmalloc", &kho_hashes.kv, sizeof(kho_hashes.kv)) ?:
 	       fdt_end_node(fdt);
 }
 
@@ -105,7 +95,9 @@ static int hash_notify(struct notifier_block *nb, unsigned long event, void *fdt
 {
 	int err;
 
-	if (event == KEXEC_KHO_ABORT && out.hash)
+	if (event == KEXEC_KHO_JUMP)
+		hash_all();
+	if (event == KEXEC_KHO_ABORT && kho_hashes.hash)
 		give_up();
 	if (event != KEXEC_KHO_DUMP)
 		return NOTIFY_DONE;

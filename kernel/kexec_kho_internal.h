@@ -3,9 +3,11 @@
 #ifndef LINUX_KEXEC_KHO_INTERNAL_H
 #define LINUX_KEXEC_KHO_INTERNAL_H
 
+#include <linux/atomic.h>
 #include <linux/cc_platform.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/page_ref.h>
 #include <linux/sizes.h>
 
 #include "kexec_kho_fdt.h"
@@ -27,7 +29,7 @@ int kho_scratch_adopt(const struct kho_mem *mem, phys_addr_t low,
 void kho_scratch_drop(void);
 void kho_scratch_reserve(u64 initrd);
 
-/* kexec_kho_mem.c */
+/* kexec_kho_table.c */
 /**
  * struct kho_table - an encoded memory table
  * @part:  its parts, in order; each starts on a page
@@ -150,20 +152,66 @@ struct kho_vmalloc_page {
 	__be64 addr[PAGE_SIZE / sizeof(__be64) - 1];
 };
 
+void kho_table_free(struct kho_table *table);
+int kho_table_check(const struct kho_table *table, unsigned int page_shift,
+		    struct kho_why *why);
+
+/* kexec_kho_ram.c */
 void kho_mem_keep(const struct kho_mem *mem);
-int kho_mem_list(const struct kho_mem *mem);
-void kho_mem_unlist(void);
 bool kho_mem_is_boot(void *p, size_t len);
 void *kho_alloc_boot(gfp_t gfp, unsigned int order);
-bool kho_mem_is_listed(const struct kho_mem *mem);
-unsigned long kho_mem_nr_listed(void);
-int kho_mem_freeze(struct kho_table *table);
-void kho_mem_thaw(struct kho_table *table);
-int kho_mem_check(const struct kho_table *table, unsigned int page_shift,
-		  struct kho_why *why);
-bool kho_mem_empty(void);
-unsigned long kho_mem_nr_pages(void);
-void kho_mem_walk(void (*fn)(unsigned long pfn, unsigned long nr));
+bool kho_ram_was_there(unsigned long pfn, unsigned long nr);
+bool kho_ram_is_usable(unsigned long pfn, unsigned long nr);
+int kho_ram_check(const struct kho_mem *mem, bool folio);
+u64 kho_ram_bytes(void);
+
+static inline bool kho_any_poisoned(void)
+{
+	return IS_ENABLED(CONFIG_MEMORY_FAILURE) &&
+	       atomic_long_read(&num_poisoned_pages);
+}
+
+/* All that kho_ram_check() looks at in a page, or a folio's first, is as with most */
+static __always_inline bool kho_page_is_plain(const struct page *page)
+{
+	return !(page->flags & (BIT(PG_reserved) | BIT(PG_lru) | __PG_HWPOISON)) &&
+	       page_ref_count(page) && page->page_type == UINT_MAX;
+}
+
+/* kexec_kho_track.c */
+void kho_track_hold(void);
+void kho_track_unhold(void);
+bool kho_track_has(unsigned long pfn, unsigned long nr, bool folio);
+int kho_track_add_page(struct page *page);
+void kho_track_drop_page(unsigned long pfn);
+int kho_track_change(void);
+int kho_track_list(const struct kho_mem *mem);
+bool kho_track_is_listed(const struct kho_mem *mem);
+unsigned long kho_track_nr_listed(void);
+void kho_track_begin(struct work_struct *work);
+int kho_track_encode(struct kho_table *table);
+void kho_track_end(void);
+bool kho_track_is_void(void);
+int kho_track_seal(void);
+void kho_track_unseal(void);
+bool kho_track_is_sealed(void);
+bool kho_track_empty(void);
+unsigned long kho_track_nr_pages(void);
+void kho_track_walk(void (*fn)(unsigned long pfn, unsigned long nr));
+
+/* kexec_kho_out.c */
+extern struct kobject *kho_out_kobj;
+
+int kho_out_activate(void);
+int kho_out_abort(void);
+bool kho_out_is_active(void);
+int kho_out_seal(unsigned int page_shift);
+bool kho_out_is_sealed_for(unsigned int page_shift);
+void kho_out_unseal(void);
+void kho_out_jump(void);
+void kho_out_window(struct kho_mem *window);
+ssize_t kho_out_read(char *buf, size_t count, loff_t pos);
+int kho_out_resize(size_t size);
 
 /**
  * struct kho_extent - an entry of the memory table of the incoming handover

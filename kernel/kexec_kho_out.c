@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Kexec HandOver: the outgoing side.
+ * Kexec HandOver: the handover that this kernel writes.
  *
- * Owns the notifiers, the activation of a handover and its abort, the FDT that
- * they write and the window of memory that it is written to, what kexec asks
- * about all this, and /sys/kernel/kho.
+ * Its notifiers write it when it is activated, into a window of memory where the
+ * next kernel looks for it. Until the jump it can be aborted, and whatever changes
+ * what it relies on does so: then it is void, and the jump activates another.
  */
 #define pr_fmt(fmt) "kho: " fmt
 
@@ -12,23 +12,22 @@
 #include <linux/export.h>
 #include <linux/gfp.h>
 #include <linux/io.h>
-#include <linux/iopoll.h>
 #include <linux/kexec.h>
 #include <linux/kexec_handover_mm.h>
 #include <linux/kobject.h>
 #include <linux/libfdt.h>
-#include <linux/log2.h>
-#include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 #include <linux/utsname.h>
+#include <linux/workqueue.h>
 
 #include "kexec_internal.h"
 #include "kexec_kho_internal.h"
 
-#define FDT_MAX_DEFAULT		SZ_64K
+/* So often is a handover written, if what it relies on goes on changing */
+#define MAX_TRIES	5
 
 /**
  * struct kho_out - the outgoing handover
@@ -37,8 +36,7 @@
  * @fdt:     the window, where the next kernel looks for the FDT
  * @fdt_max: bytes in the window
  * @table:   the memory table of an active handover
- * @active:  the FDT is finished and the set of preserved memory is frozen
- * @jumping: kexec is under way: what is active stays so
+ * @active:  the FDT is finished; but see kho_track_is_void()
  * @page_shift: log2 of the page size of the image that is looked at
  * @nr_checked: ranges of mem properties that were found preserved
  * @mem_err: why the last range of a mem property could not be preserved
@@ -50,7 +48,6 @@ static struct kho_out {
 	size_t fdt_max;
 	struct kho_table table;
 	bool active;
-	bool jumping;
 	unsigned int page_shift;
 	unsigned long nr_checked;
 	int mem_err;
@@ -58,11 +55,24 @@ static struct kho_out {
 	.lock = __MUTEX_INITIALIZER(kho_out.lock),
 };
 
+/* /sys/kernel/kho, where one can wait for changes of active */
+struct kobject *kho_out_kobj;
+
 /* What notifiers in modules write with; lib/fdt_sw.c exports nothing itself */
 EXPORT_SYMBOL_GPL(fdt_begin_node);
 EXPORT_SYMBOL_GPL(fdt_end_node);
 EXPORT_SYMBOL_GPL(fdt_property);
 EXPORT_SYMBOL_GPL(fdt_property_placeholder);
+
+/**
+ * kho_out_is_active() - whether a handover is active
+ *
+ * Return: true if one is, for this moment.
+ */
+bool kho_out_is_active(void)
+{
+	return READ_ONCE(kho_out.active) && !kho_track_is_void();
+}
 
 static struct notifier_block *first_notifier(void)
 {
@@ -85,13 +95,20 @@ static bool is_registered(const struct notifier_block *nb)
 	return other;
 }
 
-/* Tell the notifiers before @end, or all of them, that the handover is off */
-static void call_abort(struct notifier_block *end)
+/* Tell the notifiers before @end, or all of them; whether one objects */
+static bool call_all(enum kho_event event, struct notifier_block *end)
 {
 	struct notifier_block *nb;
 
-	for (nb = first_notifier(); nb && nb != end; nb = next_notifier(nb))
-		nb->notifier_call(nb, KEXEC_KHO_ABORT, kho_out.fdt);
+	for (nb = first_notifier(); nb && nb != end; nb = next_notifier(nb)) {
+		if (!(nb->notifier_call(nb, event, kho_out.fdt) & NOTIFY_STOP_MASK) ||
+		    event != KEXEC_KHO_CHECK)
+			continue;
+		pr_info("%ps has other things to hand over by now: the handover is made anew\n",
+			nb->notifier_call);
+		return true;
+	}
+	return false;
 }
 
 /* @end is the notifier that refused, or NULL */
@@ -115,12 +132,21 @@ static int call_dump(struct notifier_block **end)
 	return 0;
 }
 
+/* Why a mem property could not be written is known better than libfdt says it */
+static int take_mem_err(void)
+{
+	int err = kho_out.mem_err;
+
+	kho_out.mem_err = 0;
+	return err;
+}
+
 static int fdt_errno(int fdt_err)
 {
 	if (!fdt_err)
 		return 0;
 	if (fdt_err == -FDT_ERR_BADVALUE && kho_out.mem_err)
-		return kho_out.mem_err;
+		return take_mem_err();
 	if (fdt_err != -FDT_ERR_NOSPACE) {
 		pr_err("the FDT could not be written: %s\n",
 		       fdt_strerror(fdt_err));
@@ -199,7 +225,7 @@ int kho_fdt_property_mem(void *fdt, const struct kho_mem *mem, unsigned int nr)
 		return err;
 
 	for (i = 0; i < nr; i++) {
-		kho_out.mem_err = kho_mem_list(&mem[i]);
+		kho_out.mem_err = kho_track_list(&mem[i]);
 		if (kho_out.mem_err)
 			return -FDT_ERR_BADVALUE;
 	}
@@ -263,7 +289,7 @@ static int check_listed(const struct kho_ranges *ranges, unsigned int node,
 	for (i = 0; i < ranges->nr; i++) {
 		struct kho_mem mem = kho_range(ranges, i);
 
-		if (kho_mem_is_listed(&mem)) {
+		if (kho_track_is_listed(&mem)) {
 			kho_out.nr_checked++;
 			continue;
 		}
@@ -293,7 +319,7 @@ static int check_and_seal(void *fdt)
 	kho_out.nr_checked = 0;
 	err = kho_fdt_check(fdt, kho_out.fdt_max, &root, &why) ?:
 	      kho_fdt_walk_mem(fdt, check_listed, &why);
-	if (!err && kho_out.nr_checked > kho_mem_nr_listed()) {
+	if (!err && kho_out.nr_checked > kho_track_nr_listed()) {
 		strscpy(why.text, "a range is listed twice");
 		err = -EINVAL;
 	}
@@ -317,38 +343,84 @@ static int finish(void)
 {
 	int err;
 
-	err = kho_mem_freeze(&kho_out.table);
+	err = kho_track_encode(&kho_out.table);
 	if (err)
 		return err;
+	return check_room(&kho_out.table) ?:
+	       fdt_errno(end_fdt(kho_out.fdt)) ?:
+	       check_and_seal(kho_out.fdt);
+}
 
-	err = check_room(&kho_out.table) ?:
-	      fdt_errno(end_fdt(kho_out.fdt)) ?:
-	      check_and_seal(kho_out.fdt);
-	if (err)
-		kho_mem_thaw(&kho_out.table);
-	return err;
+/* Undo what has been written, as far as the notifiers before @end, or all of them */
+static void forget(struct notifier_block *end)
+{
+	kho_out.active = false;
+	kho_table_free(&kho_out.table);
+	kho_track_end();
+	call_all(KEXEC_KHO_ABORT, end);
+	memset(kho_out.fdt, 0, kho_out.fdt_max);
+}
+
+static void end_void(struct work_struct *work);
+static DECLARE_WORK(kho_void_work, end_void);
+
+static int write_handover(void)
+{
+	struct notifier_block *end = first_notifier();
+	bool is_void;
+	int err;
+
+	kho_out.mem_err = 0;
+	kho_track_begin(&kho_void_work);
+	err = fdt_errno(begin_fdt(kho_out.fdt)) ?: call_dump(&end) ?: finish();
+	is_void = kho_track_is_void();
+	if (!err && !is_void)
+		return 0;
+
+	forget(end);
+	return is_void ? -ESTALE : err;
+}
+
+static void note_active(void)
+{
+	if (kho_out_kobj)
+		sysfs_notify(kho_out_kobj, NULL, "active");
+}
+
+static void deactivate(void)
+{
+	lockdep_assert_held(&kho_out.lock);
+	if (!kho_out.active)
+		return;
+
+	forget(NULL);
+	note_active();
+}
+
+/* If the handover has become void, its notifiers hear of that from here */
+static void end_void(struct work_struct *work)
+{
+	guard(mutex)(&kho_out.lock);
+	if (kho_track_is_void())
+		deactivate();
 }
 
 static int activate(void)
 {
-	struct notifier_block *end;
-	int err;
+	int err = -ESTALE, tries;
 
 	lockdep_assert_held(&kho_out.lock);
-	if (kho_out.active)
+	if (kho_out.active && !kho_track_is_void())
 		return 0;
+	deactivate();
 
-	kho_out.mem_err = 0;
-	err = fdt_errno(begin_fdt(kho_out.fdt));
-	if (err)
-		return err;
-
-	err = call_dump(&end) ?: finish();
+	for (tries = 0; err == -ESTALE && tries < MAX_TRIES; tries++)
+		err = write_handover();
+	if (err == -ESTALE) {
+		pr_err("what is handed over goes on changing: try again\n");
+		err = -EBUSY;
+	}
 	if (err) {
-		/* Who is told gives memory away: it must not be listed any more */
-		kho_mem_unlist();
-		call_abort(end);
-		memset(kho_out.fdt, 0, kho_out.fdt_max);
 		pr_err("activation failed: %pe; nothing has changed\n",
 		       ERR_PTR(err));
 		return err;
@@ -358,34 +430,21 @@ static int activate(void)
 	pr_info("handover %u active: FDT of %u bytes, memory table of %llu bytes\n",
 		kho_in_count() + 1, fdt_totalsize(kho_out.fdt),
 		kho_out.table.bytes);
+	note_active();
 	return 0;
-}
-
-static void deactivate(void)
-{
-	lockdep_assert_held(&kho_out.lock);
-	if (!kho_out.active)
-		return;
-
-	kho_out.active = false;
-	kho_mem_thaw(&kho_out.table);
-	kho_mem_unlist();
-	call_abort(NULL);
-	memset(kho_out.fdt, 0, kho_out.fdt_max);
-	pr_info("handover aborted\n");
 }
 
 /**
  * register_kho_notifier() - take part in handovers
- * @nb: the notifier. It is called with KEXEC_KHO_DUMP when a handover is
- *	written, and with KEXEC_KHO_ABORT if that is undone and its own DUMP had
- *	succeeded. To refuse, DUMP returns notifier_from_errno(), and undoes what
- *	it did itself.
+ * @nb: the notifier, see enum kho_event
  *
- * Context: may sleep. Notifiers are called in process context with a mutex
- * held, and may sleep and allocate; they must not register or unregister.
- * Return: 0; -EBUSY while a handover is active; -EEXIST if registered already;
- * -EINTR if the task was killed while it waited for an activation to end.
+ * A handover that is active is aborted; the jump makes another.
+ *
+ * Context: may sleep. Notifiers are called in process context with a mutex held, and
+ * may sleep and allocate, but for KEXEC_KHO_JUMP; they must not register or
+ * unregister.
+ * Return: 0; -EBUSY during the jump; -EEXIST if registered already; -EINTR if the
+ * task was killed while it waited for an activation to end.
  */
 int register_kho_notifier(struct notifier_block *nb)
 {
@@ -393,11 +452,13 @@ int register_kho_notifier(struct notifier_block *nb)
 
 	if (mutex_lock_killable(&kho_out.lock))
 		return -EINTR;
-	if (kho_out.active)
-		pr_err("%ps is too late for the active handover: echo 0 > /sys/kernel/kho/active first\n",
-		       nb->notifier_call);
-	else
+	if (!kho_track_is_sealed()) {
+		if (kho_out_is_active())
+			pr_info("%ps comes: the handover is aborted, and the jump makes another\n",
+				nb->notifier_call);
+		deactivate();
 		err = raw_notifier_chain_register(&kho_out.chain, nb);
+	}
 	mutex_unlock(&kho_out.lock);
 	return err;
 }
@@ -405,124 +466,76 @@ EXPORT_SYMBOL_GPL(register_kho_notifier);
 
 /**
  * unregister_kho_notifier() - no longer take part in handovers
- * @nb: the notifier
+ * @nb: the notifier; if it was not registered, the log says so
  *
- * A handover that is active has this notifier's state in it, so it is aborted.
+ * From now on it is not called any more, whatever this returns. A handover that is
+ * active is aborted; the jump makes another.
  *
- * Context: may sleep.
- * Return: 0; -ENOENT if it was not registered; -EBUSY if kexec is under way:
- * what it handed over is on its way, and must not be freed or changed any more.
+ * Context: may sleep; no locks that the notifier takes are held.
+ * Return: 0: what it has written about is not handed over; -EBUSY during the jump:
+ * that is on its way to the next kernel, and must not be freed or changed.
  */
 int unregister_kho_notifier(struct notifier_block *nb)
 {
 	guard(mutex)(&kho_out.lock);
-	if (!is_registered(nb))
-		return -ENOENT;
-	if (kho_out.active && !kho_out.jumping) {
-		pr_warn("%ps is leaving: the active handover is aborted\n",
-			nb->notifier_call);
-		deactivate();
+	if (!is_registered(nb)) {
+		pr_err("%ps is unregistered, and was not registered\n",
+		       nb->notifier_call);
+		return 0;
 	}
-	return raw_notifier_chain_unregister(&kho_out.chain, nb) ?:
-	       kho_out.jumping ? -EBUSY : 0;
+	if (kho_track_is_sealed()) {
+		raw_notifier_chain_unregister(&kho_out.chain, nb);
+		return -EBUSY;
+	}
+
+	if (kho_out_is_active())
+		pr_info("%ps leaves: the handover is aborted, and the jump makes another\n",
+			nb->notifier_call);
+	deactivate();
+	return raw_notifier_chain_unregister(&kho_out.chain, nb);
 }
 EXPORT_SYMBOL_GPL(unregister_kho_notifier);
 
 /**
- * kho_abort() - abort the handover that is active, if one is
+ * kho_out_activate() - have a handover active
  *
- * For a driver that must unpreserve memory. It has its notifier refuse before,
- * or another handover could be activated at once; after, it unregisters.
- *
- * Context: may sleep; not a notifier.
- * Return: 0, or -EBUSY if it is too late, because kexec is under way.
+ * Context: may sleep, interruptibly if somebody else activates one.
+ * Return: 0; -ERESTARTSYS; -EBUSY during the jump; another error if it could not be
+ * written, then the log says why, and nothing has changed.
  */
-int kho_abort(void)
+int kho_out_activate(void)
 {
-	guard(mutex)(&kho_out.lock);
-	if (kho_out.jumping)
-		return -EBUSY;
-	deactivate();
-	return 0;
-}
-EXPORT_SYMBOL_GPL(kho_abort);
+	int err = -EBUSY;
 
-static int note_kho(char *param, char *val, const char *unused, void *on)
-{
-	if (!strcmp(param, "kho"))
-		kstrtobool(val, on);
-	return 0;
+	/* An activation takes as long as drivers take: whoever waits may give up */
+	if (mutex_lock_interruptible(&kho_out.lock))
+		return -ERESTARTSYS;
+	if (!kho_track_is_sealed())
+		err = activate();
+	mutex_unlock(&kho_out.lock);
+	return err;
 }
 
 /**
- * kho_image_init() - decide whether a new image carries a handover
- * @image: an image of kexec_file_load(2) that is not for a crash, with its
- *	command line
+ * kho_out_abort() - have no handover active
  *
- * It does if its command line says kho=on: a kernel with another one would
- * refuse, and then all is lost.
- *
- * Context: holds the kexec lock.
- * Return: 0 or -ENOMEM.
+ * Context: may sleep, interruptibly if somebody else activates one.
+ * Return: 0; -ERESTARTSYS; -EBUSY during the jump.
  */
-int kho_image_init(struct kimage *image)
+int kho_out_abort(void)
 {
-	bool on = false;
-	char *cmdline;
+	int err = -EBUSY;
 
-	if (!kho_is_enabled() || !kho_out.fdt)
-		return 0;
-
-	/* As the next kernel reads it */
-	cmdline = kstrdup(image->cmdline_buf ?: "", GFP_KERNEL);
-	if (!cmdline)
-		return -ENOMEM;
-	parse_args("kexec image", cmdline, NULL, 0, 0, 0, &on, note_kho);
-	kfree(cmdline);
-
-	image->kho = on;
-	if (!on)
-		pr_info("the image carries no handover: its command line does not say kho=on\n");
-	return 0;
-}
-
-/**
- * kho_image_set_page_shift() - note the size of the pages of an image's kernel
- * @image: the image
- * @shift: log2 of that
- */
-void kho_image_set_page_shift(struct kimage *image, unsigned int shift)
-{
-	image->kho_page_shift = shift;
-}
-
-/**
- * kho_image_window() - where an image's kernel shall look for the FDT
- * @image:  the image
- * @window: filled with the range
- *
- * Return: false if the image carries no handover.
- */
-bool kho_image_window(const struct kimage *image, struct kho_mem *window)
-{
-	if (!image->kho)
-		return false;
-
-	window->addr = virt_to_phys(kho_out.fdt);
-	window->len = kho_out.fdt_max;
-	return true;
-}
-
-/**
- * kho_scratch_areas() - where an image's kernel may lie
- * @areas: set to an array of ranges
- *
- * Return: the length of the array.
- */
-unsigned int kho_scratch_areas(const struct kho_mem **areas)
-{
-	*areas = &kho_scratch;
-	return kho_scratch.len ? 1 : 0;
+	if (mutex_lock_interruptible(&kho_out.lock))
+		return -ERESTARTSYS;
+	if (!kho_track_is_sealed()) {
+		if (kho_out_is_active())
+			pr_info("handover aborted\n");
+		deactivate();
+		err = 0;
+	}
+	mutex_unlock(&kho_out.lock);
+	return err;
 }
 
 static int check_aligned(const struct kho_ranges *ranges, unsigned int node,
@@ -549,11 +562,11 @@ static int check_page_size(unsigned int shift)
 	struct kho_why why;
 	int err;
 
+	kho_out.page_shift = shift;
 	if (!shift || shift == PAGE_SHIFT)
 		return 0;
 
-	kho_out.page_shift = shift;
-	err = kho_mem_check(&kho_out.table, shift, &why) ?:
+	err = kho_table_check(&kho_out.table, shift, &why) ?:
 	      kho_fdt_walk_mem(kho_out.fdt, check_aligned, &why);
 	if (err)
 		pr_err("the image's kernel has pages of %u bytes and would refuse the handover: %s\n",
@@ -561,15 +574,45 @@ static int check_page_size(unsigned int shift)
 	return err;
 }
 
-static int activate_for_image(unsigned int page_shift)
+/* What was written before may no longer be true, but whoever wrote it knows */
+static int activate_anew(void)
+{
+	if (kho_out_is_active() && call_all(KEXEC_KHO_CHECK, NULL))
+		deactivate();
+	return activate();
+}
+
+static int seal(unsigned int page_shift)
+{
+	int err, tries;
+
+	for (tries = 0; tries < MAX_TRIES; tries++) {
+		err = activate_anew() ?: check_page_size(page_shift) ?:
+		      kho_track_seal();
+		if (err != -ESTALE)
+			return err;
+	}
+	pr_err("what is handed over goes on changing: try again\n");
+	return -EBUSY;
+}
+
+/**
+ * kho_out_seal() - have a handover active that nothing changes any more
+ * @page_shift: log2 of the page size of the kernel that takes it, or 0
+ *
+ * Context: may sleep. No error after that but with kho_out_unseal().
+ * Return: 0; -EINTR if the task was killed while it waited; another error, then the
+ * log says why, and the machine is as it was.
+ */
+int kho_out_seal(unsigned int page_shift)
 {
 	bool was_active;
 	int err;
 
 	if (mutex_lock_killable(&kho_out.lock))
 		return -EINTR;
-	was_active = kho_out.active;
-	err = activate() ?: check_page_size(page_shift);
+	was_active = kho_out_is_active();
+	err = seal(page_shift);
 	if (err && !was_active)
 		deactivate();
 	mutex_unlock(&kho_out.lock);
@@ -577,121 +620,70 @@ static int activate_for_image(unsigned int page_shift)
 }
 
 /**
- * kho_before_kexec() - have the handover active before anything is shut down
+ * kho_out_is_sealed_for() - whether kho_out_seal() was called for such a kernel
+ * @page_shift: log2 of the page size of that kernel, or 0
  *
- * Not with the kexec lock held, which a panic needs to make a dump: notifiers
- * may take long. kho_check_kexec() comes after it, with that lock.
- *
- * Context: may sleep.
- * Return: 0, or an error: kexec must not go on, the machine is as it was.
+ * Return: true if so.
  */
-int kho_before_kexec(void)
+bool kho_out_is_sealed_for(unsigned int page_shift)
 {
-	unsigned int page_shift = 0;
-	bool carries = false;
-
-	if (!kexec_trylock())
-		return -EBUSY;
-	if (kexec_image) {
-		carries = kexec_image->kho;
-		page_shift = kexec_image->kho_page_shift;
-	}
-	kexec_unlock();
-	return carries ? activate_for_image(page_shift) : 0;
-}
-
-static int check_image(const struct kimage *image)
-{
-	if (image->kho) {
-		if (kho_out.active)
-			return 0;
-		pr_err("the handover that the image carries was aborted meanwhile: try again\n");
-		return -EAGAIN;
-	}
-	if (kho_out.active) {
-		pr_err("the image cannot carry the active handover: load it with kexec_file_load(2) (kexec -s) and kho=on on its command line, or echo 0 > /sys/kernel/kho/active\n");
-		return -EBUSY;
-	}
-	if (!kho_mem_empty())
-		pr_warn("the image carries no handover: preserved memory is lost\n");
-	/* But an image that jumps back here leaves this kernel as it is */
-	if (!image->preserve_context)
-		kho_in_forget();
-	return 0;
+	return kho_track_is_sealed() && kho_out.page_shift == page_shift;
 }
 
 /**
- * kho_check_kexec() - see that nothing is in the way of executing an image
- * @image: the image that is about to be executed
- *
- * Context: holds the kexec lock. May sleep, but not for long: who activates a
- * handover meanwhile may wait for a driver.
- * Return: 0, or an error, as kho_before_kexec().
+ * kho_out_unseal() - there is no jump after all
  */
-int kho_check_kexec(struct kimage *image)
+void kho_out_unseal(void)
 {
-	bool got;
-	int err;
-
-	read_poll_timeout(mutex_trylock, got, got, USEC_PER_MSEC, USEC_PER_SEC,
-			  false, &kho_out.lock);
-	if (!got) {
-		pr_err("somebody activates or aborts a handover: try again\n");
-		return -EBUSY;
-	}
-	err = check_image(image);
-	kho_out.jumping = image->kho && !err;
-	mutex_unlock(&kho_out.lock);
-	return err;
+	kho_track_unseal();
 }
 
-static ssize_t active_show(struct kobject *kobj, struct kobj_attribute *attr,
-			   char *buf)
+/**
+ * kho_out_jump() - tell the notifiers that the jump is next
+ *
+ * Context: as for KEXEC_KHO_JUMP: no CPU but this one runs, and one that has stopped
+ * may hold any lock.
+ */
+void kho_out_jump(void)
 {
-	bool active;
+	struct notifier_block *nb;
 
-	/* An activation takes as long as drivers take: whoever waits may give up */
-	if (mutex_lock_interruptible(&kho_out.lock))
-		return -ERESTARTSYS;
-	active = kho_out.active;
-	mutex_unlock(&kho_out.lock);
-	return sysfs_emit(buf, "%d\n", active);
+	for (nb = rcu_dereference_raw(kho_out.chain.head); nb;
+	     nb = rcu_dereference_raw(nb->next))
+		nb->notifier_call(nb, KEXEC_KHO_JUMP, NULL);
 }
 
-static ssize_t active_store(struct kobject *kobj, struct kobj_attribute *attr,
-			    const char *buf, size_t count)
+/**
+ * kho_out_window() - where the next kernel looks for the FDT
+ * @window: filled with the range
+ *
+ * Context: it stays there while an image that carries a handover is loaded.
+ */
+void kho_out_window(struct kho_mem *window)
 {
-	bool on;
-	int err;
-
-	err = kstrtobool(buf, &on);
-	if (err)
-		return err;
-
-	if (mutex_lock_interruptible(&kho_out.lock))
-		return -ERESTARTSYS;
-	if (kho_out.jumping)
-		err = -EBUSY;
-	else if (on)
-		err = activate();
-	else
-		deactivate();
-	mutex_unlock(&kho_out.lock);
-	return err ?: count;
+	window->addr = kho_out.fdt ? virt_to_phys(kho_out.fdt) : 0;
+	window->len = kho_out.fdt_max;
 }
 
-static struct kobj_attribute active_attr = __ATTR_RW_MODE(active, 0600);
-
-static ssize_t fdt_max_show(struct kobject *kobj, struct kobj_attribute *attr,
-			    char *buf)
+/**
+ * kho_out_read() - read the FDT of the active handover
+ * @buf:   filled with it
+ * @count: at most so many bytes
+ * @pos:   from here on
+ *
+ * Return: bytes read, 0 if no handover is active, or -ERESTARTSYS.
+ */
+ssize_t kho_out_read(char *buf, size_t count, loff_t pos)
 {
-	size_t fdt_max;
+	ssize_t len = 0;
 
 	if (mutex_lock_interruptible(&kho_out.lock))
 		return -ERESTARTSYS;
-	fdt_max = kho_out.fdt_max;
+	if (kho_out_is_active())
+		len = memory_read_from_buffer(buf, count, &pos, kho_out.fdt,
+					      fdt_totalsize(kho_out.fdt));
 	mutex_unlock(&kho_out.lock);
-	return sysfs_emit(buf, "%zu\n", fdt_max);
+	return len;
 }
 
 static int new_window(size_t size)
@@ -703,6 +695,9 @@ static int new_window(size_t size)
 		return -ENOMEM;
 	}
 
+	if (kho_out_is_active())
+		pr_info("the FDT's window moves: the handover is aborted, and the jump makes another\n");
+	deactivate();
 	if (kho_out.fdt)
 		free_pages((unsigned long)kho_out.fdt,
 			   get_order(kho_out.fdt_max));
@@ -711,14 +706,9 @@ static int new_window(size_t size)
 	return 0;
 }
 
-static int resize_window(size_t size)
+static int move_window(size_t size)
 {
 	int err = -EBUSY;
-
-	if (kho_out.active) {
-		pr_err("fdt_max is fixed while a handover is active: echo 0 > /sys/kernel/kho/active first\n");
-		return -EBUSY;
-	}
 
 	/*
 	 * Images are loaded under this lock, and note where the window is. A
@@ -728,132 +718,29 @@ static int resize_window(size_t size)
 		return -EBUSY;
 	if (kexec_image && kexec_image->kho)
 		pr_err("fdt_max is fixed while an image is loaded: kexec -u first\n");
-	else
+	else if (!kho_track_is_sealed())
 		err = new_window(size);
 	kexec_unlock();
 	return err;
 }
 
-static ssize_t fdt_max_store(struct kobject *kobj, struct kobj_attribute *attr,
-			     const char *buf, size_t count)
+/**
+ * kho_out_resize() - have a window of another size
+ * @size: bytes, at most KHO_FDT_MAX
+ *
+ * Context: may sleep.
+ * Return: 0; -ERESTARTSYS; -EBUSY if an image knows where the window is; -ENOMEM.
+ */
+int kho_out_resize(size_t size)
 {
-	unsigned long size;
 	int err;
 
-	err = kstrtoul(buf, 0, &size);
-	if (err)
-		return err;
-	if (!size || size > KHO_FDT_MAX) {
-		pr_err("fdt_max is more than 0, and at most %d\n", KHO_FDT_MAX);
-		return -EINVAL;
-	}
-
 	if (mutex_lock_interruptible(&kho_out.lock))
 		return -ERESTARTSYS;
-	err = resize_window(size);
+	err = move_window(size);
 	mutex_unlock(&kho_out.lock);
-	return err ?: count;
-}
-
-static struct kobj_attribute fdt_max_attr = __ATTR_RW_MODE(fdt_max, 0600);
-
-static ssize_t image_show(struct kobject *kobj, struct kobj_attribute *attr,
-			  char *buf)
-{
-	const char *what = "none";
-
-	if (!kexec_trylock())
-		return -EBUSY;
-	if (kexec_image)
-		what = kexec_image->kho ? "handover" : "plain";
-	kexec_unlock();
-	return sysfs_emit(buf, "%s\n", what);
-}
-
-static struct kobj_attribute image_attr = __ATTR_RO_MODE(image, 0400);
-
-static ssize_t scratch_show(struct kobject *kobj, struct kobj_attribute *attr,
-			    char *buf)
-{
-	return sysfs_emit(buf, "%#llx %#llx\n", kho_scratch.addr,
-			  kho_scratch.len);
-}
-
-static ssize_t window_show(struct kobject *kobj, struct kobj_attribute *attr,
-			   char *buf)
-{
-	int len;
-
-	if (mutex_lock_interruptible(&kho_out.lock))
-		return -ERESTARTSYS;
-	len = sysfs_emit(buf, "%#llx %#zx\n", (u64)virt_to_phys(kho_out.fdt),
-			 kho_out.fdt_max);
-	mutex_unlock(&kho_out.lock);
-	return len;
-}
-
-static struct kobj_attribute window_attr = __ATTR_RO_MODE(window, 0400);
-
-static struct kobj_attribute scratch_attr = __ATTR_RO_MODE(scratch, 0400);
-
-static ssize_t fdt_read(struct file *file, struct kobject *kobj,
-			struct bin_attribute *attr, char *buf, loff_t pos,
-			size_t count)
-{
-	ssize_t len = 0;
-
-	if (mutex_lock_interruptible(&kho_out.lock))
-		return -ERESTARTSYS;
-	if (kho_out.active)
-		len = memory_read_from_buffer(buf, count, &pos, kho_out.fdt,
-					      fdt_totalsize(kho_out.fdt));
-	mutex_unlock(&kho_out.lock);
-	return len;
-}
-
-static struct bin_attribute fdt_attr = __BIN_ATTR(fdt, 0400, fdt_read, NULL, 0);
-
-static struct attribute *kho_attrs[] = {
-	&active_attr.attr,
-	&fdt_max_attr.attr,
-	&image_attr.attr,
-	&scratch_attr.attr,
-	&window_attr.attr,
-	NULL
-};
-
-static struct bin_attribute *kho_bin_attrs[] = {
-	&fdt_attr,
-	NULL
-};
-
-static const struct attribute_group kho_group = {
-	.attrs = kho_attrs,
-	.bin_attrs = kho_bin_attrs,
-};
-
-static int __init kho_out_init(void)
-{
-	struct kobject *kobj;
-	int err;
-
-	if (!kho_is_enabled())
-		return 0;
-
-	kobj = kobject_create_and_add("kho", kernel_kobj);
-	if (!kobj)
-		return -ENOMEM;
-
-	err = sysfs_create_group(kobj, &kho_group) ?:
-	      new_window(FDT_MAX_DEFAULT);
-	if (err) {
-		pr_err("kexec handover is off: %pe\n", ERR_PTR(err));
-		kobject_put(kobj);
-	}
 	return err;
 }
-/* After kexec_kho_mem.c has noted what RAM there is */
-postcore_initcall(kho_out_init);
 
 #if IS_ENABLED(CONFIG_KEXEC_HANDOVER_KUNIT_TEST)
 #include "kexec_kho_out_test.c"

@@ -6,14 +6,17 @@
  */
 #include <kunit/static_stub.h>
 #include <kunit/test.h>
+#include <linux/completion.h>
 #include <linux/crash_reserve.h>
-#include <linux/memblock.h>
 #include <linux/ctype.h>
+#include <linux/kthread.h>
+#include <linux/memblock.h>
 #include <linux/pgalloc_tag.h>
 #include <linux/set_memory.h>
 #include <linux/vmalloc.h>
 
 #include "../mm/internal.h"
+#include "kexec_kho_chunk.h"
 
 #define TEST_ORDER	4
 #define TEST_CHUNK_ORDER	8
@@ -25,10 +28,11 @@ struct out_test;
  * struct probe - a notifier that notes when it is called
  * @nb:   the notifier
  * @ctx:  the test
- * @tag:  letter that is noted for DUMP; its upper case, for ABORT. Also the
- *	name of the node
+ * @tag:  letter that is noted for DUMP; its upper case, for ABORT; ? for CHECK,
+ *	! for JUMP. Also the name of the node
  * @dump: what it does in DUMP; write_probe() if NULL
  * @abort: what it does in ABORT, if anything
+ * @stale: what it wrote is no longer true
  * @mem:  what it lists
  * @nr:   how many
  * @on:   it is registered
@@ -39,6 +43,7 @@ struct probe {
 	char tag[2];
 	int (*dump)(struct probe *p, void *fdt);
 	void (*abort)(struct probe *p);
+	bool stale;
 	struct kho_mem mem[2];
 	unsigned int nr;
 	bool on;
@@ -66,6 +71,27 @@ struct out_test {
 	u32 table;
 };
 
+/* Gives up what is preserved in just this way, and nothing else: or -ENOENT */
+static int give_up_pages(struct page *page, unsigned long nr)
+{
+	bool has;
+
+	kho_track_hold();
+	has = kho_track_has(page_to_pfn(page), nr, false);
+	kho_track_unhold();
+	return has ? kho_unpreserve_pages(page, nr) : -ENOENT;
+}
+
+static int give_up_folio(struct folio *folio)
+{
+	bool has;
+
+	kho_track_hold();
+	has = kho_track_has(folio_pfn(folio), folio_nr_pages(folio), true);
+	kho_track_unhold();
+	return has ? kho_unpreserve_folio(folio) : -ENOENT;
+}
+
 static int write_probe(struct probe *p, void *fdt)
 {
 	return kho_notify_result(fdt_begin_node(fdt, p->tag) ?:
@@ -80,9 +106,15 @@ static int probe_notify(struct notifier_block *nb, unsigned long event,
 	char *end = p->ctx->log + strlen(p->ctx->log);
 
 	if (end < p->ctx->log + sizeof(p->ctx->log) - 1)
-		*end = event == KEXEC_KHO_DUMP ? *p->tag : toupper(*p->tag);
+		*end = event == KEXEC_KHO_DUMP ? *p->tag :
+		       event == KEXEC_KHO_ABORT ? toupper(*p->tag) :
+		       event == KEXEC_KHO_CHECK ? '?' : '!';
 	if (event == KEXEC_KHO_ABORT && p->abort)
 		p->abort(p);
+	if (event == KEXEC_KHO_CHECK && p->stale) {
+		p->stale = false;
+		return NOTIFY_BAD;
+	}
 	if (event != KEXEC_KHO_DUMP)
 		return NOTIFY_DONE;
 	return p->dump ? p->dump(p, fdt) : write_probe(p, fdt);
@@ -110,15 +142,26 @@ static void turn_off(void)
 	deactivate();
 }
 
+/* As an activation has it made */
+static int make_table(struct kho_table *table)
+{
+	int err;
+
+	kho_track_begin(&kho_void_work);
+	err = kho_track_encode(table);
+	kho_track_end();
+	return err;
+}
+
 /* All that is preserved now, in one number */
 static u32 table_crc(struct kunit *test)
 {
 	struct kho_table table;
 	u32 crc;
 
-	KUNIT_ASSERT_EQ(test, kho_mem_freeze(&table), 0);
+	KUNIT_ASSERT_EQ(test, make_table(&table), 0);
 	crc = table.crc;
-	kho_mem_thaw(&table);
+	kho_table_free(&table);
 	return crc;
 }
 
@@ -136,21 +179,19 @@ static void expect_nothing(struct kunit *test)
 {
 	struct out_test *t = test->priv;
 
-	KUNIT_EXPECT_FALSE(test, kho_out.active);
+	flush_work(&kho_void_work);
+	KUNIT_EXPECT_FALSE(test, kho_out_is_active());
 	KUNIT_EXPECT_NULL(test, memchr_inv(kho_out.fdt, 0, kho_out.fdt_max));
 	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
 }
 
-/*
- * Not frozen, and the pages are not preserved: both work, and undo each other.
- * To be seen before table_crc(), which thaws.
- */
-static void expect_thawed(struct kunit *test)
+/* The pages are not preserved: both work, and undo each other */
+static void expect_free(struct kunit *test)
 {
 	struct out_test *t = test->priv;
 
 	KUNIT_EXPECT_EQ(test, kho_preserve_pages(t->page, 1 << TEST_ORDER), 0);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page, 1 << TEST_ORDER), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(t->page, 1 << TEST_ORDER), 0);
 }
 
 static int out_init(struct kunit *test)
@@ -160,7 +201,7 @@ static int out_init(struct kunit *test)
 
 	if (!kho_is_enabled())
 		kunit_skip(test, "needs kho=on");
-	if (kho_out.active)
+	if (kho_out_is_active())
 		kunit_skip(test, "a handover is active");
 
 	t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
@@ -196,7 +237,7 @@ static void out_exit(struct kunit *test)
 	if (!t)
 		return;
 
-	kho_out.jumping = false;
+	kho_kexec_failed();
 	turn_off();
 	for (i = 0; i < ARRAY_SIZE(t->probe); i++)
 		if (t->probe[i].on)
@@ -317,9 +358,9 @@ static unsigned int preserved_now(struct kunit *test, struct kho_mem mem,
 	struct kho_table table;
 	unsigned int found;
 
-	KUNIT_ASSERT_EQ(test, kho_mem_freeze(&table), 0);
+	KUNIT_ASSERT_EQ(test, make_table(&table), 0);
 	found = find_entries(test, table.part, table.nr, &s);
-	kho_mem_thaw(&table);
+	kho_table_free(&table);
 	return found;
 }
 
@@ -332,7 +373,7 @@ static void blob_test(struct kunit *test)
 	t->probe[1].mem[1] = page_mem(t, 12, 4);
 	t->probe[1].nr = 2;
 	KUNIT_ASSERT_EQ(test, turn_on(), 0);
-	KUNIT_EXPECT_TRUE(test, kho_out.active);
+	KUNIT_EXPECT_TRUE(test, kho_out_is_active());
 	KUNIT_EXPECT_STREQ(test, calls(t), "cab");
 	check_blob(test, &root);
 
@@ -493,20 +534,20 @@ static int dump_keeps(struct probe *p, void *fdt)
 {
 	int ret = write_probe(p, fdt);
 
-	if (kho_unpreserve_pages(p->ctx->page + 4, 2) != -ENOENT ||
-	    kho_unpreserve_pages(p->ctx->page + 4, 1) != -ENOENT ||
-	    kho_unpreserve_pages(p->ctx->page + 5, 1) != -ENOENT ||
-	    kho_unpreserve_folio(page_folio(p->ctx->page + 5)) != -ENOENT ||
-	    kho_unpreserve_pages(p->ctx->page + 8, 2) != -ENOENT ||
+	if (give_up_pages(p->ctx->page + 4, 2) != -ENOENT ||
+	    give_up_pages(p->ctx->page + 4, 1) != -ENOENT ||
+	    give_up_pages(p->ctx->page + 5, 1) != -ENOENT ||
+	    give_up_folio(page_folio(p->ctx->page + 5)) != -ENOENT ||
+	    give_up_pages(p->ctx->page + 8, 2) != -ENOENT ||
 	    kho_preserve_pages(p->ctx->page + 5, 1) != -EEXIST)
 		return NOTIFY_BAD;
 
 	/* Also together with what is not */
 	if (kho_preserve_pages(p->ctx->page + 6, 2) ||
-	    kho_unpreserve_pages(p->ctx->page + 5, 2) != -ENOENT ||
-	    kho_unpreserve_pages(p->ctx->page + 4, 4) != -ENOENT ||
-	    kho_unpreserve_pages(p->ctx->page + 6, 4) != -ENOENT ||
-	    kho_unpreserve_pages(p->ctx->page + 6, 2))
+	    give_up_pages(p->ctx->page + 5, 2) != -ENOENT ||
+	    give_up_pages(p->ctx->page + 4, 4) != -ENOENT ||
+	    give_up_pages(p->ctx->page + 6, 4) != -ENOENT ||
+	    give_up_pages(p->ctx->page + 6, 2))
 		return NOTIFY_BAD;
 	return ret;
 }
@@ -518,7 +559,7 @@ static int dump_half_preserved(struct probe *p, void *fdt)
 
 	kho_preserve_pages(p->ctx->page + 4, 1);
 	ret = write_probe(p, fdt);
-	kho_unpreserve_pages(p->ctx->page + 4, 1);
+	give_up_pages(p->ctx->page + 4, 1);
 	return ret;
 }
 
@@ -529,7 +570,7 @@ static int dump_gives_up(struct probe *p, void *fdt)
 
 	kho_preserve_pages(p->ctx->page + 4, 2);
 	ret = write_probe(p, fdt);
-	kho_unpreserve_pages(p->ctx->page + 4, 2);
+	give_up_pages(p->ctx->page + 4, 2);
 	return ret;
 }
 
@@ -623,7 +664,7 @@ static void expect_refusal(struct kunit *test, int err, const char *log)
 
 	KUNIT_EXPECT_EQ(test, turn_on(), err);
 	KUNIT_EXPECT_STREQ(test, calls(t), log);
-	expect_thawed(test);
+	expect_free(test);
 	expect_nothing(test);
 
 	t->probe[1].dump = NULL;
@@ -710,94 +751,17 @@ static void fdt_max_test(struct kunit *test)
 	size_t size = kho_out.fdt_max;
 	struct kho_root root;
 
-	KUNIT_ASSERT_EQ(test, resize_window(PAGE_SIZE), 0);
+	KUNIT_ASSERT_EQ(test, kho_out_resize(PAGE_SIZE), 0);
 	t->probe[1].dump = dump_fill;
 	KUNIT_EXPECT_EQ(test, turn_on(), -ENOSPC);
 	expect_nothing(test);
 
-	KUNIT_ASSERT_EQ(test, resize_window(size), 0);
+	KUNIT_ASSERT_EQ(test, kho_out_resize(size), 0);
 	KUNIT_EXPECT_EQ(test, kho_out.fdt_max, size);
 	t->probe[1].dump = NULL;
 	KUNIT_ASSERT_EQ(test, turn_on(), 0);
 	check_blob(test, &root);
-	KUNIT_EXPECT_EQ(test, resize_window(PAGE_SIZE), -EBUSY);
-	KUNIT_EXPECT_EQ(test, kho_out.fdt_max, size);
-	check_blob(test, &root);
-}
-
-static void frozen_test(struct kunit *test)
-{
-	struct out_test *t = test->priv;
-	struct kho_mem mem = page_mem(t, 12, 2);
-
-	KUNIT_ASSERT_EQ(test, kho_preserve_pages(t->page + 12, 2), 0);
-	KUNIT_ASSERT_EQ(test, turn_on(), 0);
-	KUNIT_EXPECT_EQ(test, kho_preserve_pages(t->page + 14, 1), -EBUSY);
-	KUNIT_EXPECT_EQ(test, kho_preserve_folio(page_folio(t->page + 14)),
-			-EBUSY);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page + 12, 2), -EBUSY);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(page_folio(t->page + 12)),
-			-EBUSY);
-	turn_off();
-
-	/* What was preserved before outlives the abort */
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page + 12, 2), 0);
-	expect_thawed(test);
-	expect_nothing(test);
-
-	KUNIT_EXPECT_EQ(test, kho_preserve_pages(t->page + 12, 2), 0);
-	KUNIT_ASSERT_EQ(test, turn_on(), 0);
-	turn_off();
-	KUNIT_EXPECT_EQ(test, preserved_now(test, mem, 0), 1);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page + 12, 2), 0);
-}
-
-static void register_test(struct kunit *test)
-{
-	struct out_test *t = test->priv;
-	struct probe *a = &t->probe[0];
-
-	KUNIT_ASSERT_EQ(test, turn_on(), 0);
-	calls(t);
-
-	/* Leaving aborts: the blob has the state of the one that leaves */
-	KUNIT_EXPECT_EQ(test, unregister_kho_notifier(&a->nb), 0);
-	a->on = false;
-	KUNIT_EXPECT_STREQ(test, calls(t), "CAB");
-	expect_nothing(test);
-	KUNIT_EXPECT_EQ(test, unregister_kho_notifier(&a->nb), -ENOENT);
-
-	KUNIT_ASSERT_EQ(test, turn_on(), 0);
-	KUNIT_EXPECT_STREQ(test, calls(t), "cb");
-	KUNIT_EXPECT_EQ(test, register_kho_notifier(&a->nb), -EBUSY);
-	KUNIT_EXPECT_TRUE(test, kho_out.active);
-	turn_off();
-	KUNIT_EXPECT_STREQ(test, calls(t), "CB");
-
-	a->on = !register_kho_notifier(&a->nb);
-	KUNIT_EXPECT_TRUE(test, a->on);
-	KUNIT_ASSERT_EQ(test, turn_on(), 0);
-	KUNIT_EXPECT_STREQ(test, calls(t), "cba");
-}
-
-/* A driver can let go of what it preserves, whatever the operator does */
-static void abort_test(struct kunit *test)
-{
-	struct out_test *t = test->priv;
-
-	KUNIT_EXPECT_EQ(test, kho_abort(), 0);
-	KUNIT_EXPECT_STREQ(test, calls(t), "");
-	KUNIT_ASSERT_EQ(test, turn_on(), 0);
-	calls(t);
-
-	t->probe[0].dump = dump_refuse;
-	KUNIT_EXPECT_EQ(test, unregister_kho_notifier(&(struct notifier_block){ }),
-			-ENOENT);
-	KUNIT_EXPECT_TRUE(test, kho_out.active);
-	KUNIT_EXPECT_EQ(test, kho_abort(), 0);
-	KUNIT_EXPECT_STREQ(test, calls(t), "CAB");
-	KUNIT_EXPECT_EQ(test, turn_on(), -EPERM);
-	expect_thawed(test);
+	KUNIT_EXPECT_EQ(test, kho_out_resize(size), 0);
 	expect_nothing(test);
 }
 
@@ -815,6 +779,293 @@ static int try_kexec(struct kimage *image)
 	}
 	kexec_image = real;
 	return err;
+}
+
+/* What one changes while a handover is active, and what is then preserved */
+struct change {
+	const char *desc;
+	int (*make)(struct out_test *t);
+};
+
+static int add_two_pages(struct out_test *t)
+{
+	return kho_preserve_pages(t->page + 14, 2);
+}
+
+static int add_folio(struct out_test *t)
+{
+	return kho_preserve_folio(page_folio(t->page + 14));
+}
+
+static int drop_pages(struct out_test *t)
+{
+	return kho_unpreserve_pages(t->page + 12, 2);
+}
+
+static int drop_part(struct out_test *t)
+{
+	return kho_unpreserve_pages(t->page + 13, 1);
+}
+
+static int drop_listed(struct out_test *t)
+{
+	return kho_unpreserve_pages(t->page + 4, 2);
+}
+
+static int say_so(struct out_test *t)
+{
+	return kho_abort();
+}
+
+static const struct change changes[] = {
+	{ "pages are preserved", add_two_pages },
+	{ "a folio is preserved", add_folio },
+	{ "pages are given up", drop_pages },
+	{ "a part is given up", drop_part },
+	{ "what a node lists is given up", drop_listed },
+	{ "a driver says so", say_so },
+};
+
+KUNIT_ARRAY_PARAM_DESC(change, changes, desc);
+
+static void give_up_all(struct out_test *t)
+{
+	kho_unpreserve_pages(t->page, 1 << TEST_ORDER);
+}
+
+/* Whatever changes aborts, the notifiers hear of it, and the jump activates again */
+static void change_test(struct kunit *test)
+{
+	struct kimage *image = kunit_kzalloc(test, sizeof(*image), GFP_KERNEL);
+	const struct change *c = test->param_value;
+	struct out_test *t = test->priv;
+	struct kho_root root;
+	u32 crc;
+
+	KUNIT_ASSERT_NOT_NULL(test, image);
+	image->kho = 1;
+	KUNIT_ASSERT_EQ(test, kho_preserve_pages(t->page + 12, 2), 0);
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	KUNIT_EXPECT_EQ(test, c->make(t), 0);
+	KUNIT_EXPECT_FALSE(test, kho_out_is_active());
+	flush_work(&kho_void_work);
+	KUNIT_EXPECT_STREQ(test, calls(t), "cabCAB");
+
+	/* Nothing that it had to itself is still preserved */
+	crc = table_crc(test);
+	KUNIT_EXPECT_EQ(test, give_up_pages(t->page + 4, 2), -ENOENT);
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	check_blob(test, &root);
+	KUNIT_EXPECT_STREQ(test, calls(t), "cab");
+	turn_off();
+	KUNIT_EXPECT_EQ(test, table_crc(test), crc);
+	calls(t);
+
+	/* Too late is it only during the jump */
+	give_up_all(t);
+	KUNIT_ASSERT_EQ(test, kho_preserve_pages(t->page + 12, 2), 0);
+	KUNIT_ASSERT_EQ(test, try_kexec(image), 0);
+	KUNIT_EXPECT_EQ(test, c->make(t), -EBUSY);
+	KUNIT_EXPECT_TRUE(test, kho_out_is_active());
+	kho_kexec_failed();
+	KUNIT_EXPECT_EQ(test, c->make(t), 0);
+	KUNIT_EXPECT_FALSE(test, kho_out_is_active());
+	give_up_all(t);
+	expect_nothing(test);
+}
+
+/* What was preserved before outlives an abort by the operator */
+static void keep_test(struct kunit *test)
+{
+	struct out_test *t = test->priv;
+
+	KUNIT_ASSERT_EQ(test, kho_preserve_pages(t->page + 12, 2), 0);
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	turn_off();
+	KUNIT_EXPECT_EQ(test, preserved_now(test, page_mem(t, 12, 2), 0), 1);
+	KUNIT_EXPECT_EQ(test, give_up_pages(t->page + 12, 2), 0);
+	expect_free(test);
+	expect_nothing(test);
+}
+
+static struct completion changed;
+
+static int change_elsewhere(void *page)
+{
+	if (page ? kho_preserve_pages(page, 1) : kho_abort())
+		pr_err("ERROR: nothing can be changed\n");
+	complete(&changed);
+	return 0;
+}
+
+/* Somebody else changes something, after others have written what they know */
+static void let_change(struct page *page)
+{
+	init_completion(&changed);
+	if (!IS_ERR(kthread_run(change_elsewhere, page, "kho-change")))
+		wait_for_completion(&changed);
+}
+
+static int dump_changes_once(struct probe *p, void *fdt)
+{
+	p->dump = NULL;
+	let_change(p->ctx->page + 15);
+	return write_probe(p, fdt);
+}
+
+static int dump_changes(struct probe *p, void *fdt)
+{
+	let_change(NULL);
+	return write_probe(p, fdt);
+}
+
+/* A handover that changes while it is written is written again, but not for ever */
+static void change_early_test(struct kunit *test)
+{
+	struct out_test *t = test->priv;
+	struct kho_root root;
+
+	t->probe[0].dump = dump_changes_once;
+	KUNIT_EXPECT_EQ(test, turn_on(), 0);
+	KUNIT_EXPECT_STREQ(test, calls(t), "cabCABcab");
+	check_blob(test, &root);
+	turn_off();
+	KUNIT_EXPECT_EQ(test, give_up_pages(t->page + 15, 1), 0);
+	calls(t);
+
+	t->probe[1].dump = dump_changes;
+	KUNIT_EXPECT_EQ(test, turn_on(), -EBUSY);
+	KUNIT_EXPECT_STREQ(test, calls(t), "cabCABcabCABcabCABcabCABcabCAB");
+	expect_nothing(test);
+}
+
+static const unsigned int give_up_orders[] = { 3, KHO_LARGE_ORDER };
+
+static void get_order_desc(const unsigned int *order, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "a folio of order %u", *order);
+}
+
+KUNIT_ARRAY_PARAM(give_up, give_up_orders, get_order_desc);
+
+/* Giving up is never refused: what is wrong with it is told, and nothing leaks */
+static void give_up_test(struct kunit *test)
+{
+	unsigned int order = *(unsigned int *)test->param_value;
+	struct folio *folio = folio_alloc(GFP_KERNEL, order);
+	unsigned long nr = 1UL << order;
+	struct out_test *t = test->priv;
+	struct page *page;
+
+	KUNIT_ASSERT_NOT_NULL(test, folio);
+	page = folio_page(folio, 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page, 4), 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(folio), 0);
+
+	/* More than there is */
+	KUNIT_ASSERT_EQ(test, kho_preserve_pages(t->page + 2, 2), 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page, 8), 0);
+	expect_nothing(test);
+
+	/* The middle, the end and the start of a folio, as when it was split since */
+	KUNIT_ASSERT_EQ(test, kho_preserve_folio(folio), 0);
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page + 3, 1), -EEXIST);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page, nr), -ENOENT);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 3, 2), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page, 3), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page + 5, nr - 5), 0);
+	expect_nothing(test);
+	KUNIT_ASSERT_EQ(test, kho_preserve_folio(folio), 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + nr - 1, 1), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page, nr - 1), 0);
+	KUNIT_ASSERT_EQ(test, kho_preserve_folio(folio), 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page, 1), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page + 1, nr - 1), 0);
+	expect_nothing(test);
+
+	/* As another kind than it was preserved as */
+	KUNIT_ASSERT_EQ(test, kho_preserve_pages(page, nr), 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(folio), 0);
+	KUNIT_ASSERT_EQ(test, kho_preserve_folio(folio), 0);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page, nr), 0);
+	expect_nothing(test);
+	folio_put(folio);
+}
+
+/* Memory may fail long after it was preserved */
+static void hardware_test(struct kunit *test)
+{
+	struct kimage *image = kunit_kzalloc(test, sizeof(*image), GFP_KERNEL);
+	struct out_test *t = test->priv;
+	struct page *bad = t->page + 13;
+
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
+	KUNIT_ASSERT_NOT_NULL(test, image);
+	image->kho = 1;
+	KUNIT_ASSERT_EQ(test, kho_preserve_pages(t->page + 12, 2), 0);
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+
+	SetPageHWPoison(bad);
+	num_poisoned_pages_inc(page_to_pfn(bad));
+	KUNIT_EXPECT_EQ(test, try_kexec(image), -EIO);
+	KUNIT_EXPECT_TRUE(test, kho_out_is_active());
+	turn_off();
+	KUNIT_EXPECT_EQ(test, turn_on(), -EIO);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(bad, 1), 0);
+	KUNIT_EXPECT_EQ(test, turn_on(), 0);
+	num_poisoned_pages_sub(page_to_pfn(bad), 1);
+	ClearPageHWPoison(bad);
+	KUNIT_EXPECT_EQ(test, give_up_pages(t->page + 12, 1), 0);
+}
+
+/* The jump asks first whether what was written before is still true */
+static void check_test(struct kunit *test)
+{
+	struct kimage *image = kunit_kzalloc(test, sizeof(*image), GFP_KERNEL);
+	struct out_test *t = test->priv;
+
+	KUNIT_ASSERT_NOT_NULL(test, image);
+	image->kho = 1;
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	calls(t);
+	KUNIT_EXPECT_EQ(test, try_kexec(image), 0);
+	KUNIT_EXPECT_STREQ(test, calls(t), "???");
+	kho_kexec_failed();
+
+	t->probe[0].stale = true;
+	KUNIT_EXPECT_EQ(test, try_kexec(image), 0);
+	KUNIT_EXPECT_STREQ(test, calls(t), "??CABcab");
+
+	/* What is late comes when nobody can change anything any more */
+	kho_out_jump();
+	KUNIT_EXPECT_STREQ(test, calls(t), "!!!");
+}
+
+static void register_test(struct kunit *test)
+{
+	struct out_test *t = test->priv;
+	struct probe *a = &t->probe[0];
+
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	calls(t);
+
+	/* Leaving aborts: the blob has the state of the one that leaves */
+	KUNIT_EXPECT_EQ(test, unregister_kho_notifier(&a->nb), 0);
+	a->on = false;
+	KUNIT_EXPECT_STREQ(test, calls(t), "CAB");
+	expect_nothing(test);
+	KUNIT_EXPECT_EQ(test, unregister_kho_notifier(&a->nb), 0);
+
+	/* So does who comes: the blob would be without its state */
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	KUNIT_EXPECT_STREQ(test, calls(t), "cb");
+	a->on = !register_kho_notifier(&a->nb);
+	KUNIT_EXPECT_TRUE(test, a->on);
+	KUNIT_EXPECT_STREQ(test, calls(t), "CB");
+	expect_nothing(test);
+	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	KUNIT_EXPECT_STREQ(test, calls(t), "cba");
 }
 
 /* A kernel that is left for a while keeps what was handed over to it */
@@ -851,7 +1102,7 @@ static void kexec_test(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, calls(t), "");
 	KUNIT_ASSERT_EQ(test, turn_on(), 0);
 	KUNIT_EXPECT_EQ(test, try_kexec(image), -EBUSY);
-	KUNIT_EXPECT_FALSE(test, kho_out.jumping);
+	KUNIT_EXPECT_FALSE(test, kho_track_is_sealed());
 	turn_off();
 	calls(t);
 
@@ -865,30 +1116,37 @@ static void kexec_test(struct kunit *test)
 	t->probe[1].dump = dump_refuse;
 	KUNIT_EXPECT_EQ(test, try_kexec(image), -EPERM);
 	KUNIT_EXPECT_STREQ(test, calls(t), "cabCA");
-	KUNIT_EXPECT_FALSE(test, kho_out.jumping);
+	KUNIT_EXPECT_FALSE(test, kho_track_is_sealed());
 	expect_nothing(test);
 
 	t->probe[1].dump = NULL;
 	KUNIT_EXPECT_EQ(test, try_kexec(image), 0);
 	KUNIT_EXPECT_STREQ(test, calls(t), "cab");
-	KUNIT_EXPECT_TRUE(test, kho_out.active);
+	KUNIT_EXPECT_TRUE(test, kho_out_is_active());
 
-	/* Somebody may abort it before the lock of kexec is taken */
-	kho_out.jumping = false;
-	turn_off();
+	/* Another image may be loaded before the lock of kexec is taken */
+	kho_kexec_failed();
+	KUNIT_EXPECT_TRUE(test, kho_out_is_active());
 	calls(t);
 	KUNIT_EXPECT_EQ(test, kho_check_kexec(image), -EAGAIN);
-	KUNIT_EXPECT_FALSE(test, kho_out.jumping);
-	KUNIT_EXPECT_STREQ(test, calls(t), "");
+	KUNIT_EXPECT_FALSE(test, kho_track_is_sealed());
 	KUNIT_EXPECT_EQ(test, try_kexec(image), 0);
+	/* Such a kernel was not asked whether it can take all of it */
+	kho_image_set_page_shift(image, PAGE_SHIFT + 2);
+	KUNIT_EXPECT_EQ(test, kho_check_kexec(image), -EAGAIN);
+	KUNIT_EXPECT_STREQ(test, calls(t), "???");
 
-	/* Too late for anybody to change it */
+	/* Too late for anybody to change it; but who leaves is gone */
 	KUNIT_EXPECT_EQ(test, kho_abort(), -EBUSY);
+	KUNIT_EXPECT_EQ(test, kho_out_abort(), -EBUSY);
+	KUNIT_EXPECT_EQ(test, kho_out_activate(), -EBUSY);
+	KUNIT_EXPECT_EQ(test, kho_out_resize(kho_out.fdt_max), -EBUSY);
 	t->probe[0].on = false;
 	KUNIT_EXPECT_EQ(test, unregister_kho_notifier(&t->probe[0].nb), -EBUSY);
-	KUNIT_EXPECT_EQ(test, unregister_kho_notifier(&t->probe[0].nb), -ENOENT);
-	KUNIT_EXPECT_EQ(test, active_store(NULL, &active_attr, "0", 1), -EBUSY);
-	KUNIT_EXPECT_TRUE(test, kho_out.active);
+	KUNIT_EXPECT_EQ(test, register_kho_notifier(&t->probe[0].nb), -EBUSY);
+	KUNIT_EXPECT_TRUE(test, kho_out_is_active());
+	kho_out_jump();
+	KUNIT_EXPECT_STREQ(test, calls(t), "!!");
 }
 
 /**
@@ -948,32 +1206,32 @@ static void page_size_test(struct kunit *test)
 	image->kho = 1;
 	kho_image_set_page_shift(image, PAGE_SHIFT + 2);
 	KUNIT_EXPECT_EQ(test, try_kexec(image), -EINVAL);
-	KUNIT_EXPECT_FALSE(test, kho_out.active);
+	KUNIT_EXPECT_FALSE(test, kho_out_is_active());
 	calls(t);
 
 	/* What was active before stays so */
 	KUNIT_ASSERT_EQ(test, turn_on(), 0);
 	KUNIT_EXPECT_EQ(test, try_kexec(image), -EINVAL);
-	KUNIT_EXPECT_TRUE(test, kho_out.active);
+	KUNIT_EXPECT_TRUE(test, kho_out_is_active());
 	kho_image_set_page_shift(image, PAGE_SHIFT);
 	KUNIT_EXPECT_EQ(test, try_kexec(image), 0);
 }
 
-/* The files in /sys/kernel/kho */
+/* As /sys/kernel/kho/active does it */
 static void active_test(struct kunit *test)
 {
 	struct out_test *t = test->priv;
 
-	KUNIT_EXPECT_EQ(test, active_store(NULL, &active_attr, "x", 1), -EINVAL);
-	KUNIT_EXPECT_STREQ(test, calls(t), "");
-	KUNIT_EXPECT_EQ(test, active_store(NULL, &active_attr, "1", 1), 1);
-	KUNIT_EXPECT_TRUE(test, kho_out.active);
-	KUNIT_EXPECT_EQ(test, active_store(NULL, &active_attr, "0", 1), 1);
+	KUNIT_EXPECT_EQ(test, kho_out_activate(), 0);
+	KUNIT_EXPECT_EQ(test, kho_out_activate(), 0);
+	KUNIT_EXPECT_TRUE(test, kho_out_is_active());
+	KUNIT_EXPECT_EQ(test, kho_out_abort(), 0);
+	KUNIT_EXPECT_EQ(test, kho_out_abort(), 0);
 	expect_nothing(test);
 	KUNIT_EXPECT_STREQ(test, calls(t), "cabCAB");
 
 	t->probe[1].dump = dump_refuse;
-	KUNIT_EXPECT_EQ(test, active_store(NULL, &active_attr, "1", 1), -EPERM);
+	KUNIT_EXPECT_EQ(test, kho_out_activate(), -EPERM);
 	expect_nothing(test);
 }
 
@@ -991,16 +1249,16 @@ static void merge_test(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page, 12), -EEXIST);
 	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page + 11, 2), -EEXIST);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page, 13), -ENOENT);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 12, 1), -ENOENT);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page, 13), -ENOENT);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page + 12, 1), -ENOENT);
 
-	KUNIT_ASSERT_EQ(test, kho_unpreserve_pages(page + 5, 1), 0);
+	KUNIT_ASSERT_EQ(test, give_up_pages(page + 5, 1), 0);
 	KUNIT_EXPECT_EQ(test, preserved_now(test, page_mem(t, 0, 5), 0), 1);
 	KUNIT_EXPECT_EQ(test, preserved_now(test, page_mem(t, 5, 1), 0), 0);
 	KUNIT_EXPECT_EQ(test, preserved_now(test, page_mem(t, 6, 6), 0), 1);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page, 12), -ENOENT);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page, 5), 0);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 6, 6), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page, 12), -ENOENT);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page, 5), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page + 6, 6), 0);
 	expect_nothing(test);
 }
 
@@ -1021,10 +1279,10 @@ static void folio_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kho_preserve_folio(folio), -EEXIST);
 	KUNIT_EXPECT_EQ(test, kho_preserve_pages(folio_page(folio, 7), 1),
 			-EEXIST);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(folio_page(folio, 0), 8),
+	KUNIT_EXPECT_EQ(test, give_up_pages(folio_page(folio, 0), 8),
 			-ENOENT);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(folio), 0);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(folio), -ENOENT);
+	KUNIT_EXPECT_EQ(test, give_up_folio(folio), 0);
+	KUNIT_EXPECT_EQ(test, give_up_folio(folio), -ENOENT);
 	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
 	folio_put(folio);
 }
@@ -1038,7 +1296,7 @@ static void list_preserved_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, turn_on(), 0);
 	turn_off();
 	KUNIT_EXPECT_EQ(test, preserved_now(test, page_mem(t, 3, 5), 0), 1);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page + 3, 5), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(t->page + 3, 5), 0);
 	expect_nothing(test);
 }
 
@@ -1056,7 +1314,7 @@ static void list_keeps_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, find_entries(test, kho_out.table.part,
 					      kho_out.table.nr, &s));
 	turn_off();
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page + 4, 2), -ENOENT);
+	KUNIT_EXPECT_EQ(test, give_up_pages(t->page + 4, 2), -ENOENT);
 	expect_nothing(test);
 }
 
@@ -1097,9 +1355,9 @@ static void neighbours_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, preserved_now(test, mid, 1), 1);
 	KUNIT_EXPECT_EQ(test, preserved_now(test, right, 0), 1);
 
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(page_folio(page + 2)), 0);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page, 2), 0);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 4, 4), 0);
+	KUNIT_EXPECT_EQ(test, give_up_folio(page_folio(page + 2)), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page, 2), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page + 4, 4), 0);
 	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
 
 	folio_put(page_folio(page + 2));
@@ -1137,16 +1395,16 @@ static void vmalloc_test(struct kunit *test)
 	}
 
 	KUNIT_ASSERT_EQ(test, turn_on(), 0);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&kv), -EBUSY);
-	turn_off();
 	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&kv), 0);
+	KUNIT_EXPECT_FALSE(test, kho_out_is_active());
+	flush_work(&kho_void_work);
 	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
 
 	/* A page of it that is preserved already stays so, and only that */
 	page = vmalloc_to_page(p + 2 * PAGE_SIZE);
 	KUNIT_ASSERT_EQ(test, kho_preserve_pages(page, 1), 0);
 	KUNIT_EXPECT_EQ(test, kho_preserve_vmalloc(p, &kv), -EEXIST);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page, 1), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page, 1), 0);
 	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
 	vfree(p);
 }
@@ -1169,14 +1427,14 @@ static void vmalloc_stale_test(struct kunit *test)
 	crc = table_crc(test);
 	copy = kv;
 	copy.pages = cpu_to_be32(2);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&copy), -ENOENT);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&copy), 0);
 	KUNIT_EXPECT_TRUE(test, is_cleared(&copy));
 	copy = kv;
 	copy.pages = cpu_to_be32(4);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&copy), -ENOENT);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&copy), 0);
 	copy = kv;
 	copy.first = cpu_to_be64(be64_to_cpu(kv.first) + 8);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&copy), -ENOENT);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&copy), 0);
 	KUNIT_EXPECT_EQ(test, table_crc(test), crc);
 
 	/* Twice, and then with a copy that nobody has cleared */
@@ -1184,12 +1442,12 @@ static void vmalloc_stale_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&kv), 0);
 	KUNIT_EXPECT_TRUE(test, is_cleared(&kv));
 	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&kv), 0);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&copy), -ENOENT);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&copy), 0);
 	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
 
 	/* Never filled in: no memory, and memory that is somebody's */
 	memset(&kv, 0x5a, sizeof(kv));
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&kv), -ENOENT);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&kv), 0);
 	KUNIT_EXPECT_TRUE(test, is_cleared(&kv));
 	KUNIT_ASSERT_EQ(test, kho_preserve_pages(t->page + 12, 2), 0);
 	clear_page(page_address(t->page + 12));
@@ -1199,9 +1457,9 @@ static void vmalloc_stale_test(struct kunit *test)
 		.pages = cpu_to_be32(1),
 		.shift = cpu_to_be32(PAGE_SHIFT),
 	};
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&kv), -ENOENT);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&kv), 0);
 	KUNIT_EXPECT_EQ(test, table_crc(test), crc);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page + 12, 2), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(t->page + 12, 2), 0);
 	vfree(p);
 }
 
@@ -1219,10 +1477,13 @@ static void vmalloc_failed_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&kv), 0);
 
 	KUNIT_ASSERT_EQ(test, turn_on(), 0);
+	KUNIT_ASSERT_EQ(test, kho_track_seal(), 0);
 	memset(&kv, 0x5a, sizeof(kv));
 	KUNIT_EXPECT_EQ(test, kho_preserve_vmalloc(p, &kv), -EBUSY);
 	KUNIT_EXPECT_TRUE(test, is_cleared(&kv));
 	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&kv), 0);
+	kho_kexec_failed();
+	KUNIT_EXPECT_TRUE(test, kho_out_is_active());
 	turn_off();
 	expect_nothing(test);
 	vfree(p);
@@ -1335,7 +1596,7 @@ static struct count count_entries(struct kunit *test, u64 addr, u64 len)
 	struct count n = { };
 	unsigned int i;
 
-	KUNIT_EXPECT_EQ(test, kho_mem_freeze(&table), 0);
+	KUNIT_EXPECT_EQ(test, make_table(&table), 0);
 	for (i = 0; i < table.nr; i++) {
 		const struct kho_entry *e = phys_to_virt(table.part[i].addr);
 		const struct kho_entry *last = (void *)e + table.part[i].len;
@@ -1352,7 +1613,7 @@ static struct count count_entries(struct kunit *test, u64 addr, u64 len)
 			}
 		}
 	}
-	kho_mem_thaw(&table);
+	kho_table_free(&table);
 	return n;
 }
 
@@ -1470,10 +1731,10 @@ static void layout_test(struct kunit *test)
 	for (i = 0; i < l->nr; i++) {
 		struct folio *folio = page_folio(page + i * l->step);
 
-		KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(folio), 0);
+		KUNIT_EXPECT_EQ(test, give_up_folio(folio), 0);
 	}
 	if (l->other)
-		KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(page_folio(last)), 0);
+		KUNIT_EXPECT_EQ(test, give_up_folio(page_folio(last)), 0);
 	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
 }
 
@@ -1489,8 +1750,8 @@ static void bitmap_test(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, kho_preserve_pages(page + i, 1), 0);
 	expect_count(test, all, 0, 1);
 
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 1, 1), -ENOENT);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page, 3), -ENOENT);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page + 1, 1), -ENOENT);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page, 3), -ENOENT);
 	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page + 1, 2), -EEXIST);
 	expect_count(test, all, 0, 1);
 	expect_folio(test, page + 1, 0, 0);
@@ -1499,20 +1760,20 @@ static void bitmap_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page + 31, 1), 0);
 	expect_count(test, all, 32, 0);
 	KUNIT_EXPECT_EQ(test, preserved_now(test, pages_mem(page + 30, 3), 0), 1);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 31, 1), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page + 31, 1), 0);
 	expect_count(test, all, 0, 1);
 
 	/* One less, in the middle */
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 32, 1), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page + 32, 1), 0);
 	expect_count(test, all, 32, 0);
 	expect_folio(test, page + 30, 0, 1);
 	expect_folio(test, page + 32, 0, 0);
 	expect_folio(test, page + 34, 0, 1);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 32, 1), -ENOENT);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page + 32, 1), -ENOENT);
 
 	for (i = 0; i < 66; i += 2)
 		if (i != 32)
-			KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + i, 1), 0);
+			KUNIT_EXPECT_EQ(test, give_up_pages(page + i, 1), 0);
 	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
 }
 
@@ -1540,11 +1801,11 @@ static void as_preserved_test(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(parts); i++)
 		KUNIT_EXPECT_EQ_MSG(test, -ENOENT,
-				    kho_unpreserve_pages(page + parts[i].first,
+				    give_up_pages(page + parts[i].first,
 							 parts[i].nr),
 				    "%d pages from %d", parts[i].nr,
 				    parts[i].first);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(large), -ENOENT);
+	KUNIT_EXPECT_EQ(test, give_up_folio(large), -ENOENT);
 	KUNIT_EXPECT_EQ(test, kho_preserve_folio(large), -EEXIST);
 	expect_folio(test, page + 2, 1, 1);
 	expect_folio(test, page + 4, 2, 1);
@@ -1553,28 +1814,28 @@ static void as_preserved_test(struct kunit *test)
 	crc = table_crc(test);
 
 	/* Neighbours stay what they are */
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(left), 0);
+	KUNIT_EXPECT_EQ(test, give_up_folio(left), 0);
 	expect_folio(test, page + 2, 1, 1);
 	expect_folio(test, page + 8, 2, 1);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(left), -ENOENT);
+	KUNIT_EXPECT_EQ(test, give_up_folio(left), -ENOENT);
 	expect_count(test, pages_mem(page, 24), 4, 0);
 
 	/* Nothing remembers that it was a folio */
 	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page + 4, 4), 0);
 	expect_folio(test, page + 4, 0, 1);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 4, 4), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page + 4, 4), 0);
 	KUNIT_EXPECT_EQ(test, kho_preserve_folio(left), 0);
 	KUNIT_EXPECT_EQ(test, table_crc(test), crc);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 1, 1), 0);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 12, 1), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page + 1, 1), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page + 12, 1), 0);
 	expect_folio(test, page + 2, 1, 1);
 	expect_folio(test, page + 8, 2, 1);
 
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(right), 0);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(left), 0);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_folio(pair), 0);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page, 1), 0);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 13, 11), 0);
+	KUNIT_EXPECT_EQ(test, give_up_folio(right), 0);
+	KUNIT_EXPECT_EQ(test, give_up_folio(left), 0);
+	KUNIT_EXPECT_EQ(test, give_up_folio(pair), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page, 1), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page + 13, 11), 0);
 	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
 }
 
@@ -1596,7 +1857,7 @@ static struct page *find_border(struct kunit *test, unsigned long nr)
 	unsigned long pages = KHO_CHUNK_PAGES(PAGE_SHIFT), pfn;
 	struct out_test *t = test->priv;
 
-	if (!kho_mem_empty())
+	if (!kho_track_empty())
 		kunit_skip(test, "others preserve memory");
 
 	for (pfn = pages; pfn + nr <= max_pfn; pfn += pages) {
@@ -1620,20 +1881,20 @@ static void border_test(struct kunit *test)
 	expect_count(test, all, 1, 0);
 	KUNIT_EXPECT_EQ(test, preserved_now(test, all, 0), 1);
 
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page - 2, 4), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page - 2, 4), 0);
 	expect_count(test, all, 2, 0);
 	expect_folio(test, page - 3, 0, 1);
 	expect_folio(test, page - 2, 0, 0);
 	expect_folio(test, page + 1, 0, 0);
 	expect_folio(test, page + 2, 0, 1);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page - 3, 6), -ENOENT);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page - 3, 6), -ENOENT);
 	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page - 3, 4), -EEXIST);
 
 	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page - 2, 2), 0);
 	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page, 2), 0);
 	expect_count(test, all, 1, 0);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page - 8, 16), 0);
-	KUNIT_EXPECT_TRUE(test, kho_mem_empty());
+	KUNIT_EXPECT_EQ(test, give_up_pages(page - 8, 16), 0);
+	KUNIT_EXPECT_TRUE(test, kho_track_empty());
 }
 
 /* An attempt that fails halfway leaves no chunk behind */
@@ -1647,8 +1908,8 @@ static void half_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page - 4, 8), -EEXIST);
 	KUNIT_EXPECT_EQ(test, table_crc(test), crc);
 	expect_count(test, pages_mem(page - 8, 16), 1, 0);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 2, 1), 0);
-	KUNIT_EXPECT_TRUE(test, kho_mem_empty());
+	KUNIT_EXPECT_EQ(test, give_up_pages(page + 2, 1), 0);
+	KUNIT_EXPECT_TRUE(test, kho_track_empty());
 
 	/* Nor does it drop the one that has something in it */
 	KUNIT_ASSERT_EQ(test, kho_preserve_pages(page - 3, 1), 0);
@@ -1657,9 +1918,9 @@ static void half_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, table_crc(test), crc);
 	expect_folio(test, page - 3, 0, 1);
 	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page, 4), 0);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page, 4), 0);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page - 3, 1), 0);
-	KUNIT_EXPECT_TRUE(test, kho_mem_empty());
+	KUNIT_EXPECT_EQ(test, give_up_pages(page, 4), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page - 3, 1), 0);
+	KUNIT_EXPECT_TRUE(test, kho_track_empty());
 }
 
 /* A chunk of which all is preserved is no reason to begin another entry */
@@ -1677,23 +1938,22 @@ static void full_chunk_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, preserved_now(test, all, 0), 1);
 
 	/* To list all of it changes nothing */
-	KUNIT_EXPECT_EQ(test, kho_mem_list(&all), 0);
-	kho_mem_unlist();
+	KUNIT_EXPECT_EQ(test, kho_track_list(&all), 0);
+	kho_track_end();
 	KUNIT_EXPECT_EQ(test, preserved_now(test, all, 0), 1);
 
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page, pages), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page, pages), 0);
 	expect_count(test, all, 2, 0);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page - 8, 8), 0);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + pages, 8), 0);
-	KUNIT_EXPECT_TRUE(test, kho_mem_empty());
+	KUNIT_EXPECT_EQ(test, give_up_pages(page - 8, 8), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page + pages, 8), 0);
+	KUNIT_EXPECT_TRUE(test, kho_track_empty());
 
 	/* What only a list preserves is gone with that */
-	KUNIT_EXPECT_EQ(test, kho_mem_list(&all), 0);
+	KUNIT_EXPECT_EQ(test, kho_track_list(&all), 0);
+	KUNIT_EXPECT_TRUE(test, kho_track_is_listed(&all));
+	KUNIT_EXPECT_EQ(test, give_up_pages(page, 1), -ENOENT);
 	expect_count(test, all, 1, 0);
-	KUNIT_EXPECT_TRUE(test, kho_mem_is_listed(&all));
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page, 1), -ENOENT);
-	kho_mem_unlist();
-	KUNIT_EXPECT_TRUE(test, kho_mem_empty());
+	KUNIT_EXPECT_TRUE(test, kho_track_empty());
 }
 
 /* A run ends where a chunk with bits begins, and another begins behind it */
@@ -1705,7 +1965,7 @@ static void run_and_bits_test(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, kho_preserve_pages(page - 8, pages + 16), 0);
 	for (i = 1; i < 66; i += 2)
-		KUNIT_ASSERT_EQ(test, kho_unpreserve_pages(page + i, 1), 0);
+		KUNIT_ASSERT_EQ(test, give_up_pages(page + i, 1), 0);
 	expect_count(test, all, 2, 1);
 	mem = pages_mem(page - 8, 8);
 	KUNIT_EXPECT_EQ(test, preserved_now(test, mem, 0), 1);
@@ -1719,8 +1979,8 @@ static void run_and_bits_test(struct kunit *test)
 	for (i = 1; i < 66; i += 2)
 		KUNIT_ASSERT_EQ(test, kho_preserve_pages(page + i, 1), 0);
 	expect_count(test, all, 1, 0);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page - 8, pages + 16), 0);
-	KUNIT_EXPECT_TRUE(test, kho_mem_empty());
+	KUNIT_EXPECT_EQ(test, give_up_pages(page - 8, pages + 16), 0);
+	KUNIT_EXPECT_TRUE(test, kho_track_empty());
 }
 
 /* To load a crash kernel would change it */
@@ -1743,9 +2003,9 @@ static void crashkernel_test(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, kho_preserve_pages(t->page + 14, 1), 0);
 	KUNIT_EXPECT_EQ(test, kho_preserve_pages(t->page + 12, 1), -EINVAL);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page + 14, 1), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(t->page + 14, 1), 0);
 	KUNIT_EXPECT_EQ(test, kho_preserve_pages(t->page + 11, 1), 0);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page + 11, 1), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(t->page + 11, 1), 0);
 	crashk_res = res;
 }
 
@@ -1784,7 +2044,7 @@ static void hot_memory_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, hot, 0);
 	hot = UINT_MAX;
 	KUNIT_EXPECT_EQ(test, turn_on(), -ENOMEM);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page + 14, 1), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(t->page + 14, 1), 0);
 	KUNIT_EXPECT_EQ(test, kho_preserve_pages(t->page + 14, 1), -ENOMEM);
 	KUNIT_EXPECT_EQ(test, kho_preserve_vmalloc(area, &kv), -ENOMEM);
 
@@ -1799,12 +2059,12 @@ static void hot_memory_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, turn_on(), 0);
 	KUNIT_EXPECT_EQ(test, hot, 0);
 	turn_off();
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(t->page + 14, 1), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(t->page + 14, 1), 0);
 
 	hot = UINT_MAX;
-	KUNIT_EXPECT_EQ(test, resize_window(kho_out.fdt_max), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, kho_out_resize(kho_out.fdt_max), -ENOMEM);
 	hot = 5;
-	KUNIT_EXPECT_EQ(test, resize_window(kho_out.fdt_max), 0);
+	KUNIT_EXPECT_EQ(test, kho_out_resize(kho_out.fdt_max), 0);
 	KUNIT_EXPECT_EQ(test, hot, 0);
 	expect_nothing(test);
 }
@@ -1816,7 +2076,7 @@ static void abort_preserves(struct probe *p)
 	struct kunit *test = kunit_get_current_test();
 
 	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page, 1), 0);
-	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page, 1), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page, 1), 0);
 }
 
 static void abort_gives_test(struct kunit *test)
@@ -1880,12 +2140,12 @@ static void added_room_test(struct kunit *test)
 	struct kho_table table;
 
 	totalram_pages_add(added);
-	KUNIT_EXPECT_EQ(test, kho_mem_freeze(&table), 0);
+	KUNIT_EXPECT_EQ(test, make_table(&table), 0);
 	totalram_pages_add(-added);
 	KUNIT_EXPECT_GT(test, table.left, 0);
 	KUNIT_EXPECT_LT(test, table.left, table.ram);
 	KUNIT_EXPECT_LE(test, table.ram, PFN_PHYS((u64)get_num_physpages()));
-	kho_mem_thaw(&table);
+	kho_table_free(&table);
 }
 
 static struct kunit_case kho_out_cases[] = {
@@ -1895,9 +2155,13 @@ static struct kunit_case kho_out_cases[] = {
 	KUNIT_CASE_PARAM(refusal_test, refusal_gen_params),
 	KUNIT_CASE_PARAM(bad_mem_test, bad_mem_gen_params),
 	KUNIT_CASE(fdt_max_test),
-	KUNIT_CASE(frozen_test),
+	KUNIT_CASE_PARAM(change_test, change_gen_params),
+	KUNIT_CASE(keep_test),
+	KUNIT_CASE(change_early_test),
+	KUNIT_CASE_PARAM(give_up_test, give_up_gen_params),
+	KUNIT_CASE(check_test),
+	KUNIT_CASE(hardware_test),
 	KUNIT_CASE(register_test),
-	KUNIT_CASE(abort_test),
 	KUNIT_CASE(jump_back_test),
 	KUNIT_CASE(kexec_test),
 	KUNIT_CASE_PARAM(cmdline_test, cmdline_gen_params),

@@ -116,8 +116,9 @@ struct item {
 static struct item *dir;
 static unsigned int items;
 static struct kho_vmalloc dir_kv;
-/* Nothing can be frozen any more, and all can be released */
-static bool leaving;
+/* A page that is written just before the jump, and what is written there then */
+static struct page *late;
+#define LATE	"nobody else runs any more"
 /* Pages of others that are preserved for nobody */
 static struct page *fence[2];
 /* Where each item is mapped */
@@ -586,6 +587,27 @@ static int restore_items(const struct incoming *in)
 	return err;
 }
 
+static int check_late(const void *fdt, int node)
+{
+	int len;
+	const fdt64_t *prop = fdt_getprop(fdt, node, "late", &len);
+	struct page *page;
+	bool good;
+
+	page = prop && len == sizeof(*prop) ?
+		kho_restore_pages(fdt64_ld(prop), 1) : NULL;
+	if (!page) {
+		pr_err("ERROR: the page that was written late is not to be had\n");
+		return -ENOENT;
+	}
+
+	good = !strcmp(page_address(page), LATE);
+	if (!good)
+		pr_err("ERROR: nothing was written just before the jump\n");
+	__free_page(page);
+	return good ? 0 : -EBADMSG;
+}
+
 static int find_incoming(struct incoming *in)
 {
 	const void *fdt = restore ? kho_get_fdt() : NULL;
@@ -597,7 +619,7 @@ static int find_incoming(struct incoming *in)
 		pr_info("no handover\n");
 		return 0;
 	}
-	return read_dir(fdt, node, in);
+	return check_late(fdt, node) ?: read_dir(fdt, node, in);
 }
 
 /*
@@ -773,6 +795,8 @@ static void release_all(void)
 	/* Likewise; if it was not preserved, there is nothing to undo */
 	if (!WARN_ON_ONCE(kho_unpreserve_vmalloc(&dir_kv)))
 		vfree(dir);
+	if (late && !WARN_ON_ONCE(kho_unpreserve_pages(late, 1)))
+		__free_page(late);
 	for (i = 0; i < ARRAY_SIZE(fence); i++)
 		if (fence[i])
 			WARN_ON_ONCE(kho_unpreserve_pages(fence[i], 1));
@@ -860,7 +884,7 @@ static unsigned long area_pages(u32 nr)
 
 static unsigned long pages_preserved(void)
 {
-	unsigned long nr = area_pages(be32_to_cpu(dir_kv.pages));
+	unsigned long nr = area_pages(be32_to_cpu(dir_kv.pages)) + 1;
 	unsigned int i;
 
 	for (i = 0; i < items; i++) {
@@ -874,9 +898,16 @@ static unsigned long pages_preserved(void)
 	return nr;
 }
 
+static int preserve_late(void)
+{
+	late = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	return late ? kho_preserve_pages(late, 1) : -ENOMEM;
+}
+
 static int preserve_all(struct rnd_state *rnd)
 {
-	int err = preserve_items(rnd) ?: kho_preserve_vmalloc(dir, &dir_kv);
+	int err = preserve_items(rnd) ?: kho_preserve_vmalloc(dir, &dir_kv) ?:
+		  preserve_late();
 
 	if (err)
 		return err;
@@ -913,6 +944,7 @@ static int write_node(void *fdt)
 	       fdt_property_string(fdt, "compatible", TEST_COMPATIBLE) ?:
 	       fdt_property_u32(fdt, "seed", seed) ?:
 	       fdt_property_u32(fdt, "items", items) ?:
+	       fdt_property_u64(fdt, "late", page_to_phys(late)) ?:
 	       fdt_property_u32(fdt, "nodes", num_node_state(N_MEMORY)) ?:
 	       fdt_property(fdt, "directory", &dir_kv, sizeof(dir_kv)) ?:
 	       fdt_property_u32(fdt, "directory-crc32",
@@ -925,12 +957,12 @@ static int write_node(void *fdt)
 static int test_kho_notify(struct notifier_block *nb, unsigned long event,
 			   void *fdt)
 {
+	if (event == KEXEC_KHO_JUMP)
+		strcpy(page_address(late), LATE);
 	if (event != KEXEC_KHO_DUMP)
 		return NOTIFY_DONE;
 	if (fail)
 		return notifier_from_errno(-EPERM);
-	if (READ_ONCE(leaving))
-		return notifier_from_errno(-ESHUTDOWN);
 	return kho_notify_result(write_node(fdt));
 }
 
@@ -963,17 +995,15 @@ static int check_calls(struct page *page)
 	       expect("unpreserving some in the middle",
 		      kho_unpreserve_pages(page + 2, 3), 0) ?:
 	       expect("unpreserving them twice",
-		      kho_unpreserve_pages(page + 2, 3), -ENOENT) ?:
+		      kho_unpreserve_pages(page + 2, 3), 0) ?:
 	       expect("unpreserving pages with a hole",
-		      kho_unpreserve_pages(page, 8), -ENOENT) ?:
-	       expect("preserving the hole again",
-		      kho_preserve_pages(page + 2, 3), 0) ?:
-	       expect("unpreserving pages as a folio",
-		      kho_unpreserve_folio(page_folio(page)), -ENOENT) ?:
-	       expect("unpreserving all",
 		      kho_unpreserve_pages(page, 8), 0) ?:
+	       expect("preserving pages again",
+		      kho_preserve_pages(page, 8), 0) ?:
+	       expect("unpreserving pages as a folio",
+		      kho_unpreserve_folio(page_folio(page)), 0) ?:
 	       expect("unpreserving what is not preserved",
-		      kho_unpreserve_pages(page, 8), -ENOENT) ?:
+		      kho_unpreserve_pages(page, 8), 0) ?:
 	       expect("preserving no pages",
 		      kho_preserve_pages(page, 0), -EINVAL) ?:
 	       expect("preserving a folio",
@@ -981,11 +1011,11 @@ static int check_calls(struct page *page)
 	       expect("preserving a folio twice",
 		      kho_preserve_folio(page_folio(page)), -EEXIST) ?:
 	       expect("unpreserving a part of a folio",
-		      kho_unpreserve_pages(page, 1), -ENOENT) ?:
-	       expect("unpreserving a folio",
+		      kho_unpreserve_pages(page, 1), 0) ?:
+	       expect("unpreserving what is left of it",
 		      kho_unpreserve_folio(page_folio(page)), 0) ?:
 	       expect("unpreserving a folio twice",
-		      kho_unpreserve_folio(page_folio(page)), -ENOENT) ?:
+		      kho_unpreserve_folio(page_folio(page)), 0) ?:
 	       expect("preserving what is not from vmalloc",
 		      kho_preserve_vmalloc(page_address(page), &kv), -EINVAL);
 }
@@ -1035,11 +1065,9 @@ static int __init test_kho_init(void)
 
 static void __exit test_kho_exit(void)
 {
-	WRITE_ONCE(leaving, true);
-	kho_abort();
-	release_all();
 	if (dir)
 		unregister_kho_notifier(&test_kho_nb);
+	release_all();
 }
 
 module_init(test_kho_init);

@@ -47,7 +47,6 @@ MODULE_PARM_DESC(held, "an activation waits for that");
 
 static DEFINE_MUTEX(lock);
 static struct page *fragment[FRAGMENTS];
-static struct page *spare;
 static struct folio *folio;
 static void *area[AREAS];
 static struct kho_vmalloc area_kv[AREAS];
@@ -276,13 +275,14 @@ static int first_notify(struct notifier_block *nb, unsigned long event,
 	struct witness *w = container_of(nb, struct witness, nb);
 	int err;
 
+	if (event != KEXEC_KHO_DUMP && event != KEXEC_KHO_ABORT)
+		return NOTIFY_DONE;
+
 	guard(mutex)(&lock);
-	if (event != KEXEC_KHO_DUMP) {
+	if (event == KEXEC_KHO_ABORT) {
 		note(w, false);
 		return NOTIFY_DONE;
 	}
-	if (!ready)
-		return notifier_from_errno(-EAGAIN);
 
 	err = write_node(fdt);
 	if (!err) {
@@ -295,7 +295,8 @@ static int first_notify(struct notifier_block *nb, unsigned long event,
 static int last_notify(struct notifier_block *nb, unsigned long event,
 		       void *fdt)
 {
-	note(container_of(nb, struct witness, nb), event == KEXEC_KHO_DUMP);
+	if (event == KEXEC_KHO_DUMP || event == KEXEC_KHO_ABORT)
+		note(container_of(nb, struct witness, nb), event == KEXEC_KHO_DUMP);
 	return NOTIFY_DONE;
 }
 
@@ -312,7 +313,7 @@ static int preserve(void)
 	int err = 0;
 
 	guard(mutex)(&lock);
-	if (!ready || first.dumped)
+	if (!ready)
 		return -EBUSY;
 	if (!preserved)
 		err = preserve_set();
@@ -324,8 +325,6 @@ static int preserve(void)
 static int unpreserve(void)
 {
 	guard(mutex)(&lock);
-	if (first.dumped)
-		return -EBUSY;
 	if (preserved) {
 		must("unpreserving the folio", kho_unpreserve_folio(folio));
 		unpreserve_set(AREAS, PRESERVED);
@@ -358,20 +357,13 @@ static int restore_store(const char *val, const struct kernel_param *kp)
 /* What is to be seen of a handover here: "active", "idle", or anything else */
 static int state_show(char *buf, const struct kernel_param *kp)
 {
-	int err;
-
 	guard(mutex)(&lock);
 	if (!ready)
 		return -EBUSY;
-	/* Once DUMP was called the set may be frozen at any time, also in between */
-	if (first.dumped)
-		err = kho_unpreserve_pages(spare, 1);
-	else
-		err = kho_preserve_pages(spare, 1) ?: kho_unpreserve_pages(spare, 1);
-	if (first.dumped == last.dumped && err == (first.dumped ? -EBUSY : 0))
+	if (first.dumped == last.dumped)
 		return sysfs_emit(buf, first.dumped ? "active\n" : "idle\n");
-	return sysfs_emit(buf, "DUMP was called for %d and %d, preserving gives %d\n",
-			  first.dumped, last.dumped, err);
+	return sysfs_emit(buf, "DUMP was called for %d and %d\n", first.dumped,
+			  last.dumped);
 }
 
 static const struct kernel_param_ops preserve_ops = { .set = preserve_store };
@@ -395,8 +387,6 @@ static void free_set(void)
 
 	for (i = 0; i < FRAGMENTS && fragment[i]; i++)
 		__free_page(fragment[i]);
-	if (spare)
-		__free_page(spare);
 	if (folio)
 		folio_put(folio);
 	for (i = 0; i < AREAS; i++)
@@ -449,9 +439,8 @@ static int alloc_set(void)
 		err = alloc_fragments(SMALL_ORDER);
 	}
 
-	spare = alloc_page(GFP_KERNEL);
 	folio = folio_alloc(GFP_KERNEL, FOLIO_ORDER);
-	if (err || !spare || !folio)
+	if (err || !folio)
 		return -ENOMEM;
 
 	fill(folio_address(folio), 1 << FOLIO_ORDER, PFN_PHYS(folio_pfn(folio)));
@@ -464,15 +453,11 @@ static int alloc_set(void)
 	return 0;
 }
 
-/* Once the notifier refuses, and what is active is not so any more, it remains so */
 static void leave(void)
 {
-	scoped_guard(mutex, &lock)
-		ready = false;
-	must("aborting", kho_abort());
-	must("leaving", unpreserve());
-	unregister_kho_notifier(&first.nb);
-	unregister_kho_notifier(&last.nb);
+	must("leaving first", unregister_kho_notifier(&first.nb));
+	must("leaving last", unregister_kho_notifier(&last.nb));
+	must("giving up", unpreserve());
 }
 
 static int __init test_kho_faults_init(void)

@@ -21,12 +21,23 @@ struct page;
 /**
  * enum kho_event - what a KHO notifier is called for
  * @KEXEC_KHO_DUMP:  a handover is being written; the notifier's data is the
- *	FDT, in libfdt's sequential write state, in the root node
- * @KEXEC_KHO_ABORT: the handover is off; forget what DUMP did
+ *	FDT, in libfdt's sequential write state, in the root node. To refuse, it
+ *	returns notifier_from_errno(), and undoes what it did itself
+ * @KEXEC_KHO_ABORT: a handover that it has written is off; forget what DUMP did
+ * @KEXEC_KHO_CHECK: the jump is about to use a handover that was activated
+ *	earlier. NOTIFY_BAD says that what was written is no longer true: then
+ *	there is an ABORT, and another DUMP
+ * @KEXEC_KHO_JUMP:  the jump is next: the last chance to bring preserved memory up
+ *	to date. Devices are shut down, all other CPUs have stopped, with any lock
+ *	held: it must not sleep or take a lock, and cannot fail
+ *
+ * An event that a notifier has no use for it answers with NOTIFY_DONE.
  */
 enum kho_event {
 	KEXEC_KHO_DUMP = 0,
 	KEXEC_KHO_ABORT = 1,
+	KEXEC_KHO_CHECK = 2,
+	KEXEC_KHO_JUMP = 3,
 };
 
 /**

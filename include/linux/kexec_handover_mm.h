@@ -46,6 +46,8 @@ int kho_locate_mem_hole(struct kexec_buf *kbuf,
 			int (*func)(struct resource *, void *));
 int kho_before_kexec(void);
 int kho_check_kexec(struct kimage *image);
+void kho_kexec_failed(void);
+void kho_before_jump(const struct kimage *image);
 
 #else /* !CONFIG_KEXEC_HANDOVER */
 
@@ -146,14 +148,14 @@ static inline int kho_check_kexec(struct kimage *image)
 	return 0;
 }
 
-#endif /* CONFIG_KEXEC_HANDOVER */
+static inline void kho_kexec_failed(void)
+{
+}
 
-#ifdef CONFIG_KEXEC_HANDOVER_DEBUG
-void kho_before_jump(const struct kimage *image);
-#else
 static inline void kho_before_jump(const struct kimage *image)
 {
 }
-#endif
+
+#endif /* CONFIG_KEXEC_HANDOVER */
 
 #endif /* LINUX_KEXEC_HANDOVER_MM_H */

@@ -17,7 +17,6 @@
 #include <linux/module.h>
 #include <linux/notifier.h>
 #include <linux/string.h>
-#include <asm/barrier.h>
 
 #define SAMPLE_COMPATIBLE	"linux,kho-sample-v1"
 #define SAMPLE_PAGES		8
@@ -26,9 +25,6 @@
 static u32 counter = 1;
 static char text[64] = "hello from the first kernel";
 static struct page *pages[SAMPLE_PAGES];
-/* The old state has been looked for: from now on there is something to hand over */
-static bool ready;
-static bool registered;
 
 static u32 checksum_pages(void)
 {
@@ -66,9 +62,6 @@ static int sample_notify(struct notifier_block *nb, unsigned long event,
 	/* Writing has changed nothing here that an abort would have to undo */
 	if (event != KEXEC_KHO_DUMP)
 		return NOTIFY_DONE;
-	/* With what was written before it was set */
-	if (!smp_load_acquire(&ready))
-		return notifier_from_errno(-EAGAIN);
 	return kho_notify_result(write_node(fdt));
 }
 
@@ -182,20 +175,11 @@ static int __init sample_init(void)
 		memset(page_address(pages[i]), 'A' + i, PAGE_SIZE);
 	}
 
-	/*
-	 * Before the old state is used up. While a handover is active this fails, but
-	 * that is no reason not to work.
-	 */
-	err = register_kho_notifier(&sample_nb);
-	if (err == -EBUSY)
-		pr_info("too late to take part in a handover\n");
-	else if (err)
-		goto err_free;
-	registered = !err;
-
 	find_state();
-	/* The notifier may run already */
-	smp_store_release(&ready, true);
+	/* Last: it may be called at once */
+	err = register_kho_notifier(&sample_nb);
+	if (err)
+		goto err_free;
 	return 0;
 
 err_free:
@@ -205,8 +189,8 @@ err_free:
 
 static void __exit sample_exit(void)
 {
-	/* First: this aborts a handover that has the pages in it, if it is not too late */
-	if (!registered || !unregister_kho_notifier(&sample_nb))
+	/* First: it says whether the pages are still ours */
+	if (!unregister_kho_notifier(&sample_nb))
 		free_pages_all();
 }
 

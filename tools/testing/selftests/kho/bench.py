@@ -60,13 +60,13 @@ ROWS = [
     Row("500k", "fragments", 500_000, goal=1.20, mem="8G", mainline=QUADRATIC),
     Row("1G", "blocks", 256),
     Row("3G", "blocks", 768),
-    Row("folios-1G", "folios", 512),
+    Row("folios-1G", "folios", 512, cpu="max,-erms"),
     # A page in each 2 MiB and 8 KiB.
-    Row("sparse-4G", "sparse", 1_900),
-    Row("sparse-16G", "sparse", 8_000, mem="16G", qemu=lent("16G")),
+    Row("sparse-4G", "sparse", 1_200),
+    Row("sparse-16G", "sparse", 6_000, mem="16G", qemu=lent("16G")),
     # What the guest touches is struct pages, mostly. That these are cleared one byte an
     # instruction would take most of the time.
-    Row("sparse-64G", "sparse", 32_000, mem="64G", timeout=1800, cpu="max,-erms",
+    Row("sparse-64G", "sparse", 30_000, mem="64G", timeout=1800, cpu="max,-erms",
         mainline=QUADRATIC, qemu=lent("64G")),
     Row("512G", "folios", 256 * 512, mem="512G", timeout=1800, cpu="max,-erms",
         qemu=lent("512G")),

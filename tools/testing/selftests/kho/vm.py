@@ -22,7 +22,7 @@ RESULT = re.compile(r"(?:\[[ .\d]+\] )?kho-test: (ok|not ok) (.*)")
 BUSY = "no_timer_check rcupdate.rcu_cpu_stall_timeout=300"
 # And it makes a guest slow: that ends only because it could be one that hangs.
 PATIENCE = 10
-SUITES = ("kho_boot", "kho_fdt", "kho_in", "kho_mem", "kho_out")
+SUITES = ("kho_boot", "kho_fdt", "kho_in", "kho_out", "kho_ram")
 
 
 def command(arch, scenario, kernel, initrd, disk, cmdline):

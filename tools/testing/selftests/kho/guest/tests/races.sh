@@ -35,12 +35,11 @@ interrupted() {
 	start "put 1 $KHO/active"
 	kill -$1 $!
 	check "an activation is under way" is $FAULTS/held Y
-	for what in active_show fdt_max_show window_show fdt_read; do
-		cat $KHO/${what%_*} &
-		check "somebody waits in $what" waits $! $what
-		kill -$1 $!
-		wait $!
-	done
+	check "meanwhile none is active" is $KHO/active 0
+	cat $KHO/fdt &
+	check "somebody waits to read the FDT" waits $! kho_out_read
+	kill -$1 $!
+	wait $!
 	check "whoever waits for it can give up ($1)" is $FAULTS/held Y
 	go_on
 	check "an activation that $1 interrupted is whole or undone" whole
@@ -76,13 +75,13 @@ case $kho_stage in
 
 	start "put 1 $KHO/active"
 	put 131072 $KHO/fdt_max &
-	check "somebody waits to set the size" waits $! fdt_max_store
+	check "somebody waits to set the size" waits $! kho_out_resize
 	# A panic would want the same lock.
 	check "meanwhile an image can be loaded" kexec_load main
 	check "and unloaded" kexec -u
 	go_on
-	check "the size is fixed" is $KHO/fdt_max 65536
-	put 0 $KHO/active
+	check "it is set" is $KHO/fdt_max 131072
+	check "and the handover is aborted" is $KHO/active 0
 
 	start "put 1 $KHO/active" "put 1 $KHO/active"
 	go_on

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests of kexec_kho_mem.c, which includes this file: which memory can be
+ * KUnit tests of kexec_kho_ram.c, which includes this file: which memory can be
  * preserved, and which is refused because the next kernel, or its owner here, could
  * not keep it.
  */
@@ -35,19 +35,19 @@ static int try_folio(struct folio *folio)
 static int try_list(struct page *page, unsigned long nr)
 {
 	struct kho_mem mem = test_range(page, nr);
-	int err = kho_mem_list(&mem);
+	int err = kho_track_list(&mem);
 
-	kho_mem_unlist();
+	kho_track_end();
 	return err;
 }
 
-static int mem_test_init(struct kunit *test)
+static int ram_test_init(struct kunit *test)
 {
 	struct page *page;
 
 	if (!kho_is_enabled())
 		kunit_skip(test, "needs kho=on");
-	if (frozen || !mtree_empty(&listed))
+	if (kho_out_is_active())
 		kunit_skip(test, "a handover is active");
 
 	page = alloc_pages(GFP_KERNEL, TEST_ORDER);
@@ -57,7 +57,7 @@ static int mem_test_init(struct kunit *test)
 	return 0;
 }
 
-static void mem_test_exit(struct kunit *test)
+static void ram_test_exit(struct kunit *test)
 {
 	struct page *page = test->priv;
 	unsigned int i;
@@ -66,7 +66,7 @@ static void mem_test_exit(struct kunit *test)
 		return;
 
 	/* Pages that are preserved still must not be used by others */
-	if (!is_free(page_to_pfn(page), page_to_pfn(page) + (1 << TEST_ORDER))) {
+	if (try_pages(page, 1 << TEST_ORDER)) {
 		KUNIT_FAIL(test, "pages remain preserved");
 		return;
 	}
@@ -230,7 +230,7 @@ static void slab_test(struct kunit *test)
 /* On the first boot the kernel is not in scratch, later it is: never is better */
 static void image_test(struct kunit *test)
 {
-	struct page *page = pfn_to_page(PHYS_PFN(__pa_symbol(&frozen)));
+	struct page *page = pfn_to_page(PHYS_PFN(__pa_symbol(&kho_ram_nr)));
 
 	KUNIT_EXPECT_EQ(test, try_pages(page, 1), -EINVAL);
 	KUNIT_EXPECT_EQ(test, try_list(page, 1), -EINVAL);
@@ -247,7 +247,7 @@ static void kept_test(struct kunit *test)
 
 	SetPageReserved(bad);
 	SetPageReserved(bad + 1);
-	kho_kept[kho_kept_nr++] = (struct area){ pfn, pfn + 2 };
+	kho_kept[kho_kept_nr++] = (struct kho_pfns){ pfn, pfn + 2 };
 	KUNIT_EXPECT_EQ(test, try_pages(bad, 2), 0);
 	KUNIT_EXPECT_EQ(test, try_pages(bad + 1, 1), 0);
 	KUNIT_EXPECT_EQ(test, try_list(bad, 2), 0);
@@ -268,7 +268,7 @@ static void cma_test(struct kunit *test)
 	if (kho_cma_nr == MAX_CMA_AREAS)
 		kunit_skip(test, "there are so many already");
 
-	kho_cma[kho_cma_nr++] = (struct area){ pfn, pfn + 2 };
+	kho_cma[kho_cma_nr++] = (struct kho_pfns){ pfn, pfn + 2 };
 	KUNIT_EXPECT_EQ(test, try_pages(bad, 1), -EINVAL);
 	KUNIT_EXPECT_EQ(test, try_pages(bad + 1, 1), -EINVAL);
 	KUNIT_EXPECT_EQ(test, try_folio(page_folio(bad)), -EINVAL);
@@ -331,7 +331,7 @@ static void movable_test(struct kunit *test)
 	fput(file);
 }
 
-static struct kunit_case kho_mem_cases[] = {
+static struct kunit_case kho_ram_cases[] = {
 	KUNIT_CASE_PARAM(kind_test, kind_gen_params),
 	KUNIT_CASE(long_range_test),
 	KUNIT_CASE(block_test),
@@ -344,11 +344,11 @@ static struct kunit_case kho_mem_cases[] = {
 	{ }
 };
 
-static struct kunit_suite kho_mem_suite = {
-	.name = "kho_mem",
-	.init = mem_test_init,
-	.exit = mem_test_exit,
-	.test_cases = kho_mem_cases,
+static struct kunit_suite kho_ram_suite = {
+	.name = "kho_ram",
+	.init = ram_test_init,
+	.exit = ram_test_exit,
+	.test_cases = kho_ram_cases,
 };
 
-kunit_test_suite(kho_mem_suite);
+kunit_test_suite(kho_ram_suite);

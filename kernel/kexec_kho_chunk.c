@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Kexec HandOver: what is preserved of one chunk of memory.
+ *
+ * Large folios of one order need a bit each. Anything else needs two for each page,
+ * in a page of bits, in the form that the memory table wants.
+ */
+#include <linux/bitmap.h>
+#include <linux/kexec_handover_mm.h>
+#include <linux/slab.h>
+
+#include "kexec_kho_chunk.h"
+
+/* Then the order of bits is that of the table; see Kconfig */
+static_assert(IS_ENABLED(CONFIG_64BIT) && !IS_ENABLED(CONFIG_CPU_BIG_ENDIAN));
+/* No folio is in two chunks */
+static_assert(MAX_ORDER_NR_PAGES <= CHUNK_PAGES);
+
+/**
+ * kho_chunk_free() - free a chunk
+ * @c: the chunk, or NULL
+ */
+void kho_chunk_free(struct kho_chunk *c)
+{
+	if (c)
+		free_page((unsigned long)c->bits);
+	kfree(c);
+}
+
+/**
+ * kho_chunk_new() - make a chunk in which nothing is preserved
+ * @index: its number
+ * @order: of what will be preserved
+ *
+ * Return: the chunk, or NULL if there is no memory.
+ */
+struct kho_chunk *kho_chunk_new(unsigned long index, unsigned int order)
+{
+	struct kho_chunk *c = kzalloc(sizeof(*c), GFP_KERNEL);
+
+	if (!c)
+		return NULL;
+
+	c->whole = kho_ram_is_usable(index * CHUNK_PAGES, CHUNK_PAGES);
+	if (order >= KHO_LARGE_ORDER) {
+		c->order = order;
+		return c;
+	}
+	c->bits = kho_alloc_boot(GFP_KERNEL, 0);
+	if (c->bits)
+		return c;
+	kho_chunk_free(c);
+	return NULL;
+}
+
+static void set_bits(struct kho_chunk *c, unsigned long bit, unsigned long nr,
+		     bool folio)
+{
+	bitmap_set(c->bits, bit, nr);
+	if (folio)
+		bitmap_set(kho_chunk_joined(c), bit + 1, nr - 1);
+}
+
+/**
+ * kho_chunk_expand() - have a chunk that can take anything
+ * @c: the chunk
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int kho_chunk_expand(struct kho_chunk *c)
+{
+	unsigned long head;
+
+	if (c->bits)
+		return 0;
+	c->bits = kho_alloc_boot(GFP_KERNEL, 0);
+	if (!c->bits)
+		return -ENOMEM;
+	for_each_set_bit(head, &c->heads, CHUNK_PAGES >> c->order)
+		set_bits(c, head << c->order, 1UL << c->order, true);
+	c->order = KHO_MIXED;
+	return 0;
+}
+
+/**
+ * kho_chunk_add() - note that something is preserved
+ * @c:     the chunk; it has bits, or this is a folio of its order
+ * @bit:   the first page
+ * @nr:    how many, none of which is preserved
+ * @order: of the folio that they are; 0 for pages
+ */
+void kho_chunk_add(struct kho_chunk *c, unsigned long bit, unsigned long nr,
+		   unsigned int order)
+{
+	c->nr += nr;
+	if (!c->bits) {
+		__set_bit(bit >> order, &c->heads);
+		return;
+	}
+	set_bits(c, bit, nr, order);
+	if (order)
+		c->order = KHO_MIXED;
+}
+
+static unsigned long nr_preserved(const struct kho_chunk *c, unsigned long bit,
+				  unsigned long nr)
+{
+	unsigned long end = bit + nr, stop, sum = 0;
+
+	for (;; bit = stop) {
+		bit = kho_chunk_next(c, bit);
+		if (bit >= end)
+			return sum;
+		stop = min(kho_chunk_stop(c, bit), end);
+		sum += stop - bit;
+	}
+}
+
+/**
+ * kho_chunk_drop() - note that some pages are not preserved
+ * @c:   the chunk
+ * @bit: the first page; no folio is cut there
+ * @nr:  how many; nor at their end
+ */
+void kho_chunk_drop(struct kho_chunk *c, unsigned long bit, unsigned long nr)
+{
+	unsigned long head, end;
+
+	c->nr -= nr_preserved(c, bit, nr);
+	if (c->bits) {
+		bitmap_clear(c->bits, bit, nr);
+		bitmap_clear(kho_chunk_joined(c), bit, nr);
+		return;
+	}
+	head = DIV_ROUND_UP(bit, 1UL << c->order);
+	end = DIV_ROUND_UP(bit + nr, 1UL << c->order);
+	bitmap_clear(&c->heads, head, end - head);
+}
+
+/**
+ * kho_chunk_is_joined() - whether a page belongs to the folio of the page before
+ * @c:   the chunk
+ * @bit: the page
+ *
+ * Return: true if so.
+ */
+bool kho_chunk_is_joined(const struct kho_chunk *c, unsigned long bit)
+{
+	if (c->bits)
+		return test_bit(bit, kho_chunk_joined(c));
+	return bit % (1UL << c->order) && test_bit(bit >> c->order, &c->heads);
+}
+
+/**
+ * kho_chunk_cut() - make pages of the folio that a page belongs to
+ * @c:   the chunk
+ * @bit: the page; if it is the first of a folio, that stays as it is
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int kho_chunk_cut(struct kho_chunk *c, unsigned long bit)
+{
+	unsigned long head = bit, end, *joined;
+
+	if (!kho_chunk_is_joined(c, bit))
+		return 0;
+	if (kho_chunk_expand(c))
+		return -ENOMEM;
+
+	joined = kho_chunk_joined(c);
+	while (test_bit(head, joined))
+		head--;
+	end = find_next_zero_bit(joined, CHUNK_PAGES, bit);
+	bitmap_clear(joined, head, end - head);
+	return 0;
+}
