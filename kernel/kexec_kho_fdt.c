@@ -48,7 +48,7 @@ struct kho_mem kho_range(const struct kho_ranges *ranges, unsigned int i)
 	};
 }
 
-static int set_ranges(const void *cells, int len, struct kho_ranges *ranges)
+static int cells_to_ranges(const void *cells, int len, struct kho_ranges *ranges)
 {
 	if (len < 0 || len % KHO_RANGE_BYTES)
 		return -EINVAL;
@@ -76,7 +76,7 @@ int kho_fdt_ranges(const void *fdt, int node, const char *name,
 	cells = fdt_getprop(fdt, node, name, &len);
 	if (!cells)
 		return -ENOENT;
-	return set_ranges(cells, len, ranges);
+	return cells_to_ranges(cells, len, ranges);
 }
 
 static int get_u32(const void *fdt, const char *name, u32 *val)
@@ -280,7 +280,7 @@ static int check_mem(const void *cells, int len, struct kho_why *why)
 	struct kho_ranges ranges;
 	unsigned int i;
 
-	if (set_ranges(cells, len, &ranges))
+	if (cells_to_ranges(cells, len, &ranges))
 		return kho_bad(why, "a mem property has %d bytes", len);
 
 	for (i = 0; i < ranges.nr; i++) {
@@ -621,14 +621,18 @@ unsigned long kho_bits_end(const __le64 *bits, unsigned int shift,
 /* Whether each group of so many bits (a power of two) is set whole or clear */
 static bool is_grouped(u64 bits, unsigned int group)
 {
-	u64 ones = (1ULL << group) - 1;
-	u64 first = bits & (~0ULL / ones);
+	u64 all = (1ULL << group) - 1;
 
-	return bits == first * ones;
+	if (group == 1)
+		return true;
+	for (; bits; bits >>= group)
+		if ((bits & all) && (bits & all) != all)
+			return false;
+	return true;
 }
 
 /* Whether the pages of a chunk from @head to @end can be one folio */
-static bool is_folio(const __le64 *bits, unsigned long head, unsigned long end)
+static bool can_be_folio(const __le64 *bits, unsigned long head, unsigned long end)
 {
 	unsigned long nr = end - head;
 
@@ -670,7 +674,7 @@ int kho_bits_check(const __le64 *bits, unsigned int shift,
 		if (head >= pages)
 			return 0;
 		end = find_next_zero_bit_le(joined, pages, head);
-		if (!head || !is_folio(bits, head - 1, end))
+		if (!head || !can_be_folio(bits, head - 1, end))
 			return kho_bad(why, "a chunk has a folio that is none");
 		if (ilog2(end - head + 1) + shift > page_shift + max_order)
 			return kho_bad(why, "a chunk has a folio of %lu pages, too large here",

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Kexec HandOver: the incoming side, once the kernel runs.
- *
- * Owns the accounting of what drivers take of an accepted handover, and
- * /sys/firmware/kho.
+ * Kexec HandOver: who owns what of a handover that was accepted.
  */
 #define pr_fmt(fmt) "kho: " fmt
 
@@ -13,16 +10,12 @@
 #include <linux/init.h>
 #include <linux/io.h>
 #include <linux/kexec_handover_mm.h>
-#include <linux/kobject.h>
 #include <linux/libfdt.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
-#include <linux/notifier.h>
 #include <linux/pgalloc_tag.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
-#include <linux/suspend.h>
-#include <linux/sysfs.h>
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 
@@ -125,7 +118,7 @@ struct kho_extent *kho_search_extent(u64 addr)
 }
 
 /* The size of memory that watermarks and the like were computed for */
-static unsigned long limits_pages;
+static unsigned long kho_limits_pages;
 
 static void compute_limits(struct work_struct *work)
 {
@@ -136,17 +129,17 @@ static void compute_limits(struct work_struct *work)
 		setup_per_zone_wmarks();
 }
 
-static DECLARE_WORK(limits_work, compute_limits);
+static DECLARE_WORK(kho_limits_work, compute_limits);
 
 /* Most of memory may have been handed over, and come back only now */
 static void note_managed(void)
 {
 	unsigned long pages = totalram_pages();
 
-	if (!limits_pages || pages < limits_pages + limits_pages / 16)
+	if (!kho_limits_pages || pages < kho_limits_pages + kho_limits_pages / 16)
 		return;
-	limits_pages = pages;
-	schedule_work(&limits_work);
+	kho_limits_pages = pages;
+	schedule_work(&kho_limits_work);
 }
 
 static bool is_range(const struct kho_mem *mem)
@@ -156,41 +149,41 @@ static bool is_range(const struct kho_mem *mem)
 }
 
 /**
- * struct part - pages of a range that lie in one extent
+ * struct in_part - pages of a range that lie in one extent
  * @x:     the extent
  * @first: number of the first page in that
  * @nr:    number of pages; 0 if there is no extent
  */
-struct part {
+struct in_part {
 	struct kho_extent *x;
 	unsigned long first;
 	unsigned long nr;
 };
 
-static struct part part_at(u64 addr, u64 end)
+static struct in_part in_part_at(u64 addr, u64 end)
 {
 	struct kho_extent *x;
 
 	if (addr >= end)
-		return (struct part){ };
+		return (struct in_part){ };
 	x = kho_find_extent(addr);
 	if (!x || addr - x->mem.addr >= x->mem.len)
-		return (struct part){ };
+		return (struct in_part){ };
 
 	end = min(end, x->mem.addr + x->mem.len);
-	return (struct part){
+	return (struct in_part){
 		x, PHYS_PFN(addr - x->mem.addr), PHYS_PFN(end - addr)
 	};
 }
 
 /* The parts of a range, until one is not in any extent */
-#define for_each_part(p, at, mem)					\
-	for ((at) = (mem)->addr, (p) = part_at(at, (mem)->addr + (mem)->len); \
+#define for_each_in_part(p, at, mem)					\
+	for ((at) = (mem)->addr, (p) = in_part_at(at, (mem)->addr + (mem)->len); \
 	     (p).nr;							\
 	     (at) += PFN_PHYS((u64)(p).nr),				\
-	     (p) = part_at(at, (mem)->addr + (mem)->len))
+	     (p) = in_part_at(at, (mem)->addr + (mem)->len))
 
-static unsigned long part_pfn(const struct part *p)
+static unsigned long in_part_pfn(const struct in_part *p)
 {
 	return PHYS_PFN(p->x->mem.addr) + p->first;
 }
@@ -205,28 +198,16 @@ static unsigned long part_pfn(const struct part *p)
 bool kho_in_has_owner(unsigned long pfn)
 {
 	u64 addr = PFN_PHYS((u64)pfn);
-	struct part p;
+	struct in_part p;
 
 	guard(mutex)(&kho_in.lock);
-	p = part_at(addr, addr + PAGE_SIZE);
+	p = in_part_at(addr, addr + PAGE_SIZE);
 	return p.nr && test_bit(p.x->bit + p.first, kho_in.taken) &&
 	       (!p.x->kept || test_bit(p.first, p.x->kept));
 }
 
-static bool all_clear(const unsigned long *map, unsigned long bit,
-		      unsigned long nr)
-{
-	return find_next_bit(map, bit + nr, bit) >= bit + nr;
-}
-
-static bool all_set(const unsigned long *map, unsigned long bit,
-		    unsigned long nr)
-{
-	return find_next_zero_bit(map, bit + nr, bit) >= bit + nr;
-}
-
 /* Why not all of a part has no owner */
-static int taken_errno(const struct part *p)
+static int taken_errno(const struct in_part *p)
 {
 	unsigned long bit = p->x->bit + p->first;
 
@@ -235,14 +216,14 @@ static int taken_errno(const struct part *p)
 		-ENOENT : -EBUSY;
 }
 
-static int check_part(const struct part *p)
+static int check_part(const struct in_part *p)
 {
-	return all_clear(kho_in.taken, p->x->bit + p->first, p->nr) ? 0 :
+	return kho_all_clear(kho_in.taken, p->x->bit + p->first, p->nr) ? 0 :
 		taken_errno(p);
 }
 
 /* Whether the pages are as they were at the jump, as far as that is known */
-static int check_contents(const struct part *p)
+static int check_contents(const struct in_part *p)
 {
 	unsigned long before, i;
 
@@ -252,7 +233,7 @@ static int check_contents(const struct part *p)
 	before = p->x->before + (p->x->kept ? bitmap_weight(p->x->kept, p->first) :
 					      p->first);
 	for (i = 0; i < p->nr; i++) {
-		if (kho_hash_page(part_pfn(p) + i) != kho_in.hash[before + i])
+		if (kho_hash_page(in_part_pfn(p) + i) != kho_in.hash[before + i])
 			return -EIO;
 		cond_resched();
 	}
@@ -260,12 +241,12 @@ static int check_contents(const struct part *p)
 }
 
 /* Whether somebody can take a part to use what is in it */
-static int check_use(const struct part *p)
+static int check_use(const struct in_part *p)
 {
 	return check_part(p) ?: check_contents(p);
 }
 
-static void take_part(const struct part *p)
+static void take_part(const struct in_part *p)
 {
 	bitmap_set(kho_in.taken, p->x->bit + p->first, p->nr);
 }
@@ -288,9 +269,9 @@ static void complain(const char *what, const struct kho_mem *mem, int err)
 }
 
 static int check_early(const struct kho_mem *mem,
-		       int (*check)(const struct part *p))
+		       int (*check)(const struct in_part *p))
 {
-	struct part p;
+	struct in_part p;
 	u64 at;
 	int err;
 
@@ -300,7 +281,7 @@ static int check_early(const struct kho_mem *mem,
 	if (!kho_in.fdt)
 		return -ENOENT;
 
-	for_each_part(p, at, mem) {
+	for_each_in_part(p, at, mem) {
 		err = check(&p);
 		if (err)
 			return err;
@@ -310,7 +291,7 @@ static int check_early(const struct kho_mem *mem,
 
 /* For all that does something with the pages themselves */
 static int check_range(const struct kho_mem *mem,
-		       int (*check)(const struct part *p))
+		       int (*check)(const struct in_part *p))
 {
 	return kho_in.fdt && !kho_in.ready ? -EAGAIN : check_early(mem, check);
 }
@@ -331,9 +312,9 @@ static void adopt_folio(struct page *page, unsigned int order)
 }
 
 /* A range may be in several zones, and long */
-static void adopt_part(const struct part *p)
+static void adopt_part(const struct in_part *p)
 {
-	struct page *page = pfn_to_page(part_pfn(p)), *end = page + p->nr;
+	struct page *page = pfn_to_page(in_part_pfn(p)), *end = page + p->nr;
 
 	while (page < end) {
 		struct page *first = page, *stop = page + min(end - page, 1024L);
@@ -360,7 +341,7 @@ static void adopt_part(const struct part *p)
  */
 void *kho_claim_mem(const struct kho_mem *mem)
 {
-	struct part p;
+	struct in_part p;
 	u64 at;
 	int err;
 
@@ -371,7 +352,7 @@ void *kho_claim_mem(const struct kho_mem *mem)
 		return NULL;
 	}
 
-	for_each_part(p, at, mem) {
+	for_each_in_part(p, at, mem) {
 		take_part(&p);
 		bitmap_set(kho_in.claimed, p.x->bit + p.first, p.nr);
 		adopt_part(&p);
@@ -392,7 +373,7 @@ EXPORT_SYMBOL_GPL(kho_claim_mem);
  */
 void *kho_claim_reserved_mem(const struct kho_mem *mem)
 {
-	struct part p;
+	struct in_part p;
 	u64 at;
 	int err;
 
@@ -403,22 +384,22 @@ void *kho_claim_reserved_mem(const struct kho_mem *mem)
 		return NULL;
 	}
 
-	for_each_part(p, at, mem)
+	for_each_in_part(p, at, mem)
 		take_part(&p);
 	return phys_to_virt(mem->addr);
 }
 EXPORT_SYMBOL_GPL(kho_claim_reserved_mem);
 
-static int check_return(const struct part *p)
+static int check_return(const struct in_part *p)
 {
-	if (all_set(kho_in.claimed, p->x->bit + p->first, p->nr))
+	if (kho_all_set(kho_in.claimed, p->x->bit + p->first, p->nr))
 		return 0;
 	return check_part(p);
 }
 
-static void return_part(const struct part *p)
+static void return_part(const struct in_part *p)
 {
-	unsigned long bit = p->x->bit + p->first, pfn = part_pfn(p), i;
+	unsigned long bit = p->x->bit + p->first, pfn = in_part_pfn(p), i;
 	bool claimed = test_bit(bit, kho_in.claimed);
 
 	take_part(p);
@@ -444,7 +425,7 @@ static void return_part(const struct part *p)
  */
 void kho_return_mem(const struct kho_mem *mem)
 {
-	struct part p;
+	struct in_part p;
 	u64 at;
 	int err;
 
@@ -455,29 +436,28 @@ void kho_return_mem(const struct kho_mem *mem)
 		return;
 	}
 
-	for_each_part(p, at, mem)
+	for_each_in_part(p, at, mem)
 		return_part(&p);
 }
 EXPORT_SYMBOL_GPL(kho_return_mem);
 
 /* Whether a page belongs to the folio of the page before it */
-static __always_inline bool is_joined(const struct kho_extent *x, unsigned long page)
+static __always_inline bool is_tail(const struct kho_extent *x, unsigned long page)
 {
 	return page < PHYS_PFN(x->mem.len) && test_bit(page, x->joined);
 }
 
 /* Pages in the folio that begins at a page that was preserved; 0 if none does */
-static unsigned long folio_pages(const struct kho_extent *x,
+static unsigned long in_folio_pages(const struct kho_extent *x,
 				 unsigned long page)
 {
 	unsigned long nr = 1UL << (max(x->shift, PAGE_SHIFT) - PAGE_SHIFT);
 
 	if (!x->joined)
 		return page % nr ? 0 : nr;
-	if (is_joined(x, page))
+	if (is_tail(x, page))
 		return 0;
-	return find_next_zero_bit(x->joined, PHYS_PFN(x->mem.len), page + 1) -
-	       page;
+	return kho_folio_bits(x->joined, PHYS_PFN(x->mem.len), page);
 }
 
 /**
@@ -492,14 +472,14 @@ struct folio *kho_restore_folio(phys_addr_t phys)
 {
 	struct kho_mem mem = { .addr = phys, .len = PAGE_SIZE };
 	struct page *page;
-	struct part p;
+	struct in_part p;
 	int err;
 
 	guard(mutex)(&kho_in.lock);
 	err = check_range(&mem, check_part);
 	if (!err) {
-		p = part_at(phys, phys + PAGE_SIZE);
-		p.nr = folio_pages(p.x, p.first);
+		p = in_part_at(phys, phys + PAGE_SIZE);
+		p.nr = in_folio_pages(p.x, p.first);
 		err = p.nr ? check_use(&p) : -EISDIR;
 	}
 	if (err) {
@@ -516,18 +496,28 @@ struct folio *kho_restore_folio(phys_addr_t phys)
 }
 EXPORT_SYMBOL_GPL(kho_restore_folio);
 
-static int check_pages(const struct part *p)
+/* Whether a page is in a folio of several: as a tail, or as the head of the next */
+static __always_inline bool is_in_folio(const struct kho_extent *x, unsigned long page)
+{
+	if (!x->joined)
+		return x->shift > PAGE_SHIFT;
+	return test_bit(page, x->joined) || is_tail(x, page + 1);
+}
+
+static bool has_folio(const struct in_part *p)
+{
+	return is_in_folio(p->x, p->first + p->nr - 1) ||
+	       (p->x->joined && !kho_all_clear(p->x->joined, p->first, p->nr));
+}
+
+/* Whether somebody can take each page of a part by itself */
+static int check_single(const struct in_part *p)
 {
 	int err = check_part(p);
 
 	if (err)
 		return err;
-	/* If the page behind is joined, the last one here is its head */
-	if (p->x->joined ? !all_clear(p->x->joined, p->first, p->nr) ||
-			   is_joined(p->x, p->first + p->nr) :
-			   p->x->shift > PAGE_SHIFT)
-		return -EISDIR;
-	return check_contents(p);
+	return has_folio(p) ? -EISDIR : check_contents(p);
 }
 
 /* Of kho_restore_pages(), what is called most; NULL if it is not that simple */
@@ -543,9 +533,7 @@ static __always_inline struct page *restore_page(phys_addr_t phys)
 	offset = phys - x->mem.addr;
 	i = PHYS_PFN(offset);
 	if (offset >= x->mem.len || offset_in_page(offset) ||
-	    (x->joined ? test_bit(i, x->joined) || is_joined(x, i + 1) :
-			 x->shift > PAGE_SHIFT) ||
-	    __test_and_set_bit(x->bit + i, kho_in.taken))
+	    is_in_folio(x, i) || __test_and_set_bit(x->bit + i, kho_in.taken))
 		return NULL;
 
 	page = pfn_to_page(PHYS_PFN(phys));
@@ -562,7 +550,7 @@ static struct page *find_range(phys_addr_t phys, unsigned long nr_pages)
 	struct kho_mem mem = { .addr = phys, .len = PFN_PHYS((u64)nr_pages) };
 	int err;
 
-	err = nr_pages > kho_in.pages ? -ENOENT : check_range(&mem, check_pages);
+	err = nr_pages > kho_in.pages ? -ENOENT : check_range(&mem, check_single);
 	if (err) {
 		complain("restore the pages", &mem, err);
 		return NULL;
@@ -575,13 +563,13 @@ static noinline struct page *restore_range(phys_addr_t phys,
 {
 	struct kho_mem mem = { .addr = phys, .len = PFN_PHYS((u64)nr_pages) };
 	struct page *page = find_range(phys, nr_pages);
-	struct part p;
+	struct in_part p;
 	u64 at;
 
 	if (!page)
 		return NULL;
 
-	for_each_part(p, at, &mem) {
+	for_each_in_part(p, at, &mem) {
 		take_part(&p);
 		adopt_part(&p);
 	}
@@ -695,237 +683,71 @@ err_free:
 }
 EXPORT_SYMBOL_GPL(kho_restore_vmalloc);
 
-typedef void (*part_fn)(const struct part *p, void *data);
+typedef void (*in_part_fn)(const struct in_part *p, void *data);
 
-static void count_left(const struct part *p, void *data)
+static void count_left(const struct in_part *p, void *data)
 {
 	*(unsigned long *)data += p->nr;
 }
 
-static void release_left(const struct part *p, void *data)
+static void release_left(const struct in_part *p, void *data)
 {
 	return_part(p);
 }
 
-/* Call a function for each run of pages of a range that nobody has taken */
-static void walk_left(const struct kho_mem *mem, part_fn fn, void *data)
+/* Call a function for all pages of a range that nobody has taken */
+static void walk_left(const struct kho_mem *mem, in_part_fn fn, void *data)
 {
 	unsigned long bit, last, end;
-	struct part p;
+	struct in_part p;
 	u64 at;
 
-	for_each_part(p, at, mem) {
+	for_each_in_part(p, at, mem) {
 		bit = p.x->bit + p.first;
 		end = bit + p.nr;
 		for_each_clear_bitrange_from(bit, last, kho_in.taken, end) {
-			fn(&(struct part){ p.x, bit - p.x->bit, last - bit },
+			fn(&(struct in_part){ p.x, bit - p.x->bit, last - bit },
 			   data);
 			cond_resched();
 		}
 	}
 }
 
-/* The same for all ranges that a top-level node lists */
-static void walk_listed(unsigned int node, part_fn fn, void *data)
+/**
+ * kho_in_left() - how much of a range nobody has taken
+ * @mem: the range
+ *
+ * Context: holds the lock of struct kho_in. May sleep.
+ * Return: number of pages.
+ */
+unsigned long kho_in_left(const struct kho_mem *mem)
 {
-	unsigned long i;
+	unsigned long pages = 0;
 
-	for (i = 0; i < kho_in.listings; i++)
-		if (kho_in.listing[i].node == node)
-			walk_left(&kho_in.listing[i].mem, fn, data);
-}
-
-/* The same for all ranges that no node lists */
-static void walk_unlisted(part_fn fn, void *data)
-{
-	const struct kho_listing *l = kho_in.listing, *last = l + kho_in.listings;
-	unsigned long i;
-
-	for (i = 0; i < kho_in.extents; i++) {
-		const struct kho_mem *mem = &kho_in.extent[i].mem;
-		u64 addr = mem->addr, end = addr + mem->len;
-
-		while (addr < end) {
-			struct kho_mem gap = { .addr = addr };
-
-			while (l < last && l->mem.addr + l->mem.len <= addr)
-				l++;
-			gap.len = (l < last ? clamp(l->mem.addr, addr, end) : end) - addr;
-			if (gap.len)
-				walk_left(&gap, fn, data);
-			addr += gap.len;
-			if (addr < end)
-				addr = min(end, l->mem.addr + l->mem.len);
-		}
-	}
+	walk_left(mem, count_left, &pages);
+	return pages;
 }
 
 /**
- * struct node_attr - a top-level node's file in /sys/firmware/kho/unclaimed
- * @attr: the file
- * @node: index of the node
+ * kho_in_release() - free all of a range that nobody has taken
+ * @mem: the range
+ *
+ * Context: holds the lock of struct kho_in. May sleep.
  */
-struct node_attr {
-	struct kobj_attribute attr;
-	unsigned int node;
-};
-
-static ssize_t node_show(struct kobject *kobj, struct kobj_attribute *attr,
-			 char *buf)
+void kho_in_release(const struct kho_mem *mem)
 {
-	struct node_attr *n = container_of(attr, struct node_attr, attr);
-	unsigned long pages = 0;
-
-	guard(mutex)(&kho_in.lock);
-	walk_listed(n->node, count_left, &pages);
-	return sysfs_emit(buf, "%llu\n", PFN_PHYS((u64)pages));
+	walk_left(mem, release_left, NULL);
 }
 
-static int parse_release(const char *buf)
+static int __init kho_limits_init(void)
 {
-	bool release;
-	int err = kstrtobool(buf, &release);
-
-	return err ?: release ? 0 : -EINVAL;
+	if (kho_in.fdt)
+		kho_limits_pages = totalram_pages();
+	return 0;
 }
-
-static ssize_t node_store(struct kobject *kobj, struct kobj_attribute *attr,
-			  const char *buf, size_t count)
-{
-	struct node_attr *n = container_of(attr, struct node_attr, attr);
-	int err = parse_release(buf);
-
-	if (err)
-		return err;
-
-	guard(mutex)(&kho_in.lock);
-	walk_listed(n->node, release_left, NULL);
-	return count;
-}
-
-static ssize_t unlisted_show(struct kobject *kobj, struct kobj_attribute *attr,
-			     char *buf)
-{
-	unsigned long pages = 0;
-
-	guard(mutex)(&kho_in.lock);
-	walk_unlisted(count_left, &pages);
-	return sysfs_emit(buf, "%llu\n", PFN_PHYS((u64)pages));
-}
-
-static ssize_t unlisted_store(struct kobject *kobj, struct kobj_attribute *attr,
-			      const char *buf, size_t count)
-{
-	int err = parse_release(buf);
-
-	if (err)
-		return err;
-
-	guard(mutex)(&kho_in.lock);
-	walk_unlisted(release_left, NULL);
-	return count;
-}
-
-static struct kobj_attribute unlisted_attr = __ATTR_RW_MODE(unlisted, 0600);
-
-static ssize_t status_show(struct kobject *kobj, struct kobj_attribute *attr,
-			   char *buf)
-{
-	return sysfs_emit(buf, "%s\n", kho_in.status);
-}
-
-static struct kobj_attribute status_attr = __ATTR_RO_MODE(status, 0400);
-
-static ssize_t fdt_read(struct file *file, struct kobject *kobj,
-			struct bin_attribute *attr, char *buf, loff_t pos,
-			size_t count)
-{
-	return memory_read_from_buffer(buf, count, &pos, kho_in.fdt,
-				       fdt_totalsize(kho_in.fdt));
-}
-
-static struct bin_attribute fdt_attr = __BIN_ATTR(fdt, 0400, fdt_read, NULL, 0);
-
-static bool __init lists_mem(unsigned int node)
-{
-	unsigned long i;
-
-	for (i = 0; i < kho_in.listings; i++)
-		if (kho_in.listing[i].node == node)
-			return true;
-	return false;
-}
-
-static int __init add_node(struct kobject *dir, struct node_attr *n,
-			   unsigned int node, const char *name)
-{
-	if (!lists_mem(node))
-		return 0;
-
-	n->node = node;
-	n->attr.attr.name = name;
-	n->attr.attr.mode = 0600;
-	n->attr.show = node_show;
-	n->attr.store = node_store;
-	sysfs_attr_init(&n->attr.attr);
-	return sysfs_create_file(dir, &n->attr.attr);
-}
-
-static int __init add_nodes(struct kobject *parent)
-{
-	struct node_attr *n;
-	unsigned int i = 0;
-	struct kobject *dir;
-	int node, err = 0;
-
-	/* Neither is ever freed */
-	n = kcalloc(kho_in.nodes, sizeof(*n), GFP_KERNEL);
-	dir = kobject_create_and_add("unclaimed", parent);
-	if (!n || !dir)
-		return -ENOMEM;
-
-	fdt_for_each_subnode(node, kho_in.fdt, 0) {
-		err = err ?: add_node(dir, &n[i], i,
-				      fdt_get_name(kho_in.fdt, node, NULL));
-		i++;
-	}
-	return err;
-}
-
-/*
- * The kernel that handed over has run since the system was hibernated. To resume
- * would lose what it preserved, and go back behind what it wrote to disks.
- */
-static int pm_event(struct notifier_block *nb, unsigned long event, void *data)
-{
-	if (event != PM_RESTORE_PREPARE || !kho_in.pages)
-		return NOTIFY_DONE;
-
-	pr_err("not resuming from hibernation: %llu KiB that were handed over would be lost\n",
-	       (u64)kho_in.pages << (PAGE_SHIFT - 10));
-	return notifier_from_errno(-EBUSY);
-}
-
-static int __init kho_in_init(void)
-{
-	struct kobject *kobj = kobject_create_and_add("kho", firmware_kobj);
-	int err;
-
-	if (!kobj)
-		return -ENOMEM;
-
-	err = sysfs_create_file(kobj, &status_attr.attr);
-	if (err || !kho_in.fdt)
-		return err;
-
-	limits_pages = totalram_pages();
-	pm_notifier(pm_event, 0);
-	return sysfs_create_bin_file(kobj, &fdt_attr) ?:
-	       sysfs_create_file(kobj, &unlisted_attr.attr) ?:
-	       add_nodes(kobj);
-}
-subsys_initcall(kho_in_init);
+subsys_initcall(kho_limits_init);
 
 #if IS_ENABLED(CONFIG_KEXEC_HANDOVER_KUNIT_TEST)
 #include "kexec_kho_in_test.c"
+#include "kexec_kho_in_chunk_test.c"
 #endif

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Kexec HandOver: what its parts need of each other */
+/*
+ * Kexec HandOver: what its parts need of each other.
+ *
+ * On the incoming side, each calls only those that are named further down:
+ * in_sysfs; boot; gaps, bitmaps; scratch, runs; early, in.
+ */
 #ifndef LINUX_KEXEC_KHO_INTERNAL_H
 #define LINUX_KEXEC_KHO_INTERNAL_H
 
 #include <linux/atomic.h>
+#include <linux/bitops.h>
 #include <linux/cc_platform.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -281,16 +287,41 @@ struct kho_in {
 	char status[sizeof("refused: ") + sizeof(struct kho_why)];
 };
 
+/* For arrays of ranges, or of what begins with one: by address */
+static inline int kho_mem_cmp(const void *a, const void *b)
+{
+	const struct kho_mem *x = a, *y = b;
+
+	return x->addr < y->addr ? -1 : x->addr > y->addr;
+}
+
+static inline bool kho_all_clear(const unsigned long *map, unsigned long bit,
+				 unsigned long nr)
+{
+	return find_next_bit(map, bit + nr, bit) >= bit + nr;
+}
+
+static inline bool kho_all_set(const unsigned long *map, unsigned long bit,
+			       unsigned long nr)
+{
+	return find_next_zero_bit(map, bit + nr, bit) >= bit + nr;
+}
+
+/* Pages in the folio whose first has number @bit of the @pages of a chunk */
+static inline unsigned long kho_folio_bits(const unsigned long *joined,
+					   unsigned long pages, unsigned long bit)
+{
+	return find_next_zero_bit(joined, pages, bit + 1) - bit;
+}
+
 /* The hash of a page's contents, as CONFIG_KEXEC_HANDOVER_DEBUG hands it over */
 static inline __be32 kho_hash_page(unsigned long pfn)
 {
 	return cpu_to_be32(kho_crc(0, __va(PFN_PHYS((u64)pfn)), PAGE_SIZE));
 }
 
-/* kexec_kho_boot.c */
+/* kexec_kho_early.c */
 extern u64 kho_firmware_bytes;
-
-bool kho_is_mapped_ram(u64 addr, u64 len);
 
 /* kexec_kho_in.c */
 extern struct kho_in kho_in;
@@ -314,5 +345,7 @@ static inline struct kho_extent *kho_find_extent(u64 addr)
 
 u32 kho_in_count(void);
 void kho_in_forget(void);
+unsigned long kho_in_left(const struct kho_mem *mem);
+void kho_in_release(const struct kho_mem *mem);
 
 #endif /* LINUX_KEXEC_KHO_INTERNAL_H */

@@ -29,8 +29,8 @@ static struct {
 	char name[NAME_SIZE];
 	struct kho_mem mem;
 	u64 size;
-} region[MAX_REGIONS];
-static unsigned int nr_regions;
+} kho_region[MAX_REGIONS];
+static unsigned int kho_nr_regions;
 
 static int find_node(const void *fdt, const char *name)
 {
@@ -102,15 +102,15 @@ phys_addr_t __init kho_reserve_mem_find(const char *name, phys_addr_t size,
 void __init kho_reserve_mem_add(phys_addr_t start, phys_addr_t size,
 				const char *name)
 {
-	if (!kho_is_enabled() || nr_regions == MAX_REGIONS)
+	if (!kho_is_enabled() || kho_nr_regions == MAX_REGIONS)
 		return;
 
-	strscpy(region[nr_regions].name, name);
-	region[nr_regions].size = size;
-	region[nr_regions].mem.addr = start;
-	region[nr_regions].mem.len = PAGE_ALIGN(size);
-	kho_mem_keep(&region[nr_regions].mem);
-	nr_regions++;
+	strscpy(kho_region[kho_nr_regions].name, name);
+	kho_region[kho_nr_regions].size = size;
+	kho_region[kho_nr_regions].mem.addr = start;
+	kho_region[kho_nr_regions].mem.len = PAGE_ALIGN(size);
+	kho_mem_keep(&kho_region[kho_nr_regions].mem);
+	kho_nr_regions++;
 }
 
 static int write_region(void *fdt, unsigned int i)
@@ -119,20 +119,20 @@ static int write_region(void *fdt, unsigned int i)
 
 	snprintf(node, sizeof(node), "region-%u", i);
 	return fdt_begin_node(fdt, node) ?:
-	       fdt_property_string(fdt, "label", region[i].name) ?:
-	       fdt_property_u64(fdt, "size", region[i].size) ?:
-	       kho_fdt_property_mem(fdt, &region[i].mem, 1) ?:
+	       fdt_property_string(fdt, "label", kho_region[i].name) ?:
+	       fdt_property_u64(fdt, "size", kho_region[i].size) ?:
+	       kho_fdt_property_mem(fdt, &kho_region[i].mem, 1) ?:
 	       fdt_end_node(fdt);
 }
 
-static int write_node(void *fdt)
+static int write_regions(void *fdt)
 {
 	unsigned int i;
 	int err;
 
 	err = fdt_begin_node(fdt, NODE) ?:
 	      fdt_property_string(fdt, "compatible", COMPATIBLE);
-	for (i = 0; !err && i < nr_regions; i++)
+	for (i = 0; !err && i < kho_nr_regions; i++)
 		err = write_region(fdt, i);
 	return err ?: fdt_end_node(fdt);
 }
@@ -142,15 +142,15 @@ static int reserve_mem_notify(struct notifier_block *nb, unsigned long event,
 {
 	if (event != KEXEC_KHO_DUMP)
 		return NOTIFY_DONE;
-	return kho_notify_result(write_node(fdt));
+	return kho_notify_result(write_regions(fdt));
 }
 
-static struct notifier_block reserve_mem_nb = {
+static struct notifier_block kho_reserve_mem_nb = {
 	.notifier_call = reserve_mem_notify,
 };
 
 static int __init reserve_mem_init(void)
 {
-	return nr_regions ? register_kho_notifier(&reserve_mem_nb) : 0;
+	return kho_nr_regions ? register_kho_notifier(&kho_reserve_mem_nb) : 0;
 }
 late_initcall(reserve_mem_init);

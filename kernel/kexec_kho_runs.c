@@ -20,7 +20,7 @@
 #include "kexec_kho_internal.h"
 
 /* So many of the largest gaps stay free in any case, below 4 GiB and above */
-static const unsigned long min_gaps[KHO_ZONES] = { 128, 256 };
+static const unsigned long kho_min_gaps[KHO_ZONES] = { 128, 256 };
 
 /*
  * More do if the kernel could not boot otherwise, but not without end: if they
@@ -132,7 +132,7 @@ static u64 choose(struct kho_plan *plan, enum kho_zone zone, u64 need)
 	for (order = KHO_GAP_ORDERS - 1; order >= 0; order--) {
 		struct kho_gaps *gaps = &plan->gaps[zone][order];
 
-		more = min_gaps[zone] - min(nr, min_gaps[zone]);
+		more = kho_min_gaps[zone] - min(nr, kho_min_gaps[zone]);
 		if (bytes < need)
 			more = max_t(u64, more, ((need - bytes) >> order) + 1);
 		more = min(more, gaps->nr);
@@ -258,3 +258,7 @@ bool kho_plan_next(struct kho_plan *plan, struct kho_mem *run)
 	run->len = end - run->addr;
 	return true;
 }
+
+#if IS_ENABLED(CONFIG_KEXEC_HANDOVER_KUNIT_TEST)
+#include "kexec_kho_runs_test.c"
+#endif

@@ -15,12 +15,11 @@
 #include <linux/ioport.h>
 #include <linux/kexec.h>
 #include <linux/kexec_handover_mm.h>
-#include <linux/memblock.h>
 #include <linux/mm.h>
 #include <asm/sections.h>
 
 #include "kexec_internal.h"
-#include "kexec_kho_internal.h"
+#include "kexec_kho_early.h"
 
 /* No kernel may decompress itself to an address below */
 #define SCRATCH_MIN_ADDR	SZ_16M
@@ -41,7 +40,7 @@
 struct kho_mem kho_scratch;
 
 static bool kho_enabled __ro_after_init;
-static unsigned long long scratch_size __initdata;
+static unsigned long long kho_scratch_size __initdata;
 
 static int __init parse_kho(char *p)
 {
@@ -54,11 +53,11 @@ static int __init parse_kho_scratch(char *p)
 	char *end = p;
 
 	if (p)
-		scratch_size = memparse(p, &end);
-	if (end == p || *end || !scratch_size || scratch_size > SCRATCH_MAX_SIZE) {
+		kho_scratch_size = memparse(p, &end);
+	if (end == p || *end || !kho_scratch_size || kho_scratch_size > SCRATCH_MAX_SIZE) {
 		pr_err("kho_scratch=%s is not a size up to 64G: using the default\n",
 		       p ?: "");
-		scratch_size = 0;
+		kho_scratch_size = 0;
 		return -EINVAL;
 	}
 	return 0;
@@ -126,9 +125,8 @@ u64 __weak arch_kho_early_room(u64 ram)
 /*
  * What the next kernel may need before it knows what is preserved: page tables
  * for the linear map; its copy of the memory table and the ranges that it
- * reserves. However memory is cut up, there are at most MAX_RUNS entries of the
- * table for a chunk, and a range for every 2 MiB (see kexec_kho_boot.c), but in a
- * few chunks where something else is reserved among what is preserved.
+ * reserves. However memory is cut up, the table has few entries for a chunk (see
+ * kexec_kho_mem.c), and the ranges are few (see kexec_kho_runs.c).
  */
 static u64 early_room(u64 ram)
 {
@@ -155,25 +153,13 @@ static u64 __init default_size(u64 initrd)
 		   early_room(memblock_phys_mem_size()), SCRATCH_MAX_SIZE);
 }
 
-static u64 __init low_bytes(void)
-{
-	phys_addr_t start, end;
-	u64 bytes = 0, i;
-
-	for_each_free_mem_range(i, NUMA_NO_NODE, MEMBLOCK_NONE, &start, &end,
-				NULL)
-		if (start < SZ_4G)
-			bytes += min_t(u64, end, SZ_4G) - start;
-	return bytes;
-}
-
 /*
  * Devices and boot code of the next kernel want memory below 4G. So do those of
  * this one, whose allocations cannot be in CMA: leave them most of that.
  */
 static phys_addr_t __init find_scratch(u64 size)
 {
-	bool low = cma_bytes(0, size) <= low_bytes() / 4;
+	bool low = cma_bytes(0, size) <= kho_free_bytes(SZ_4G, MEMBLOCK_NONE) / 4;
 	phys_addr_t addr;
 
 	addr = memblock_phys_alloc_range(size, SCRATCH_ALIGN,
@@ -193,7 +179,7 @@ static phys_addr_t __init find_scratch(u64 size)
  */
 void __init kho_scratch_reserve(u64 initrd)
 {
-	u64 size = ALIGN(scratch_size ?: default_size(initrd), SCRATCH_ALIGN);
+	u64 size = ALIGN(kho_scratch_size ?: default_size(initrd), SCRATCH_ALIGN);
 	phys_addr_t addr;
 
 	if (kho_is_confidential()) {
@@ -329,7 +315,7 @@ int __init kho_scratch_adopt(const struct kho_mem *mem, phys_addr_t low,
 		return kho_bad(why, "memblock has no room for scratch");
 
 	memblock_set_kho_scratch_only();
-	if (scratch_size)
+	if (kho_scratch_size)
 		pr_info("kho_scratch= has no effect after a handover: scratch stays as it was\n");
 	return 0;
 }

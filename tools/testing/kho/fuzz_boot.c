@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Fuzzes kernel/kexec_kho_boot.c: a machine boots with whatever an input says
- * is in its memory, up to where the page allocator takes over. Then memblock is
- * as it was, or everything preserved, and nothing that is not, is kept. What
- * nothing is wrong with is not refused.
+ * Fuzzes kernel/kexec_kho_boot.c and kexec_kho_gaps.c: a machine boots with
+ * whatever an input says is in its memory, up to where the page allocator takes
+ * over. Then memblock is as it was, or everything preserved, and nothing that is
+ * not, is kept. What nothing is wrong with is not refused.
  */
 #include <stdlib.h>
 
 /* But not for mm/memblock.c, which then wants more of zones than there is */
 #define CONFIG_DEFERRED_STRUCT_PAGE_INIT 1
 #include "kernel/kexec_kho_boot.c"
+#include "kernel/kexec_kho_gaps.c"
 
 #include "image.h"
 #include "use.h"
@@ -75,7 +76,7 @@ static bool fast are_alike(u8 one, u8 other)
 	return !nr;
 }
 
-/* What kernel/kexec_kho_boot.c asks of the page allocator */
+/* What kernel/kexec_kho_gaps.c asks of the page allocator */
 
 static void free_frames(unsigned long pfn, unsigned long pages)
 {
@@ -182,7 +183,7 @@ static void check_refused(u64 reserved)
 	if (kho_in.status[0])
 		check_status();
 	must(!kho_in.fdt && !kho_in.extent && !kho_in.listing && !kho_in.extents &&
-	     !kho_in.listings && !has_gaps && !offer.runs && !offer.made);
+	     !kho_in.listings && !kho_has_gaps && !kho_held.runs && !kho_offer.made);
 	must(!memblock_is_kho_scratch_only());
 	check_new_scratch();
 	forget_array(&memblock.memory);
@@ -277,7 +278,7 @@ static void check_meta(const struct kho_root *root)
 	unsigned int i;
 
 	nr_metas = 0;
-	check_apart(offer.phys, offer.window);
+	check_apart(kho_offer.phys, kho_offer.window);
 	for (i = 0; i < root->table.nr; i++) {
 		struct kho_mem part = kho_range(&root->table, i);
 		const struct kho_entry *e = phys_to_virt(part.addr);
@@ -347,15 +348,15 @@ static void check_runs(unsigned long reserved)
 	unsigned long gaps = RAM_SIZE / KHO_GAP + reserved + nr_regions + 1;
 	unsigned long i;
 
-	must(offer.runs <= offer.max_runs);
-	must(offer.max_runs <= 3 * (1 + 2 * gaps));
-	for (i = 0; i < offer.runs; i++) {
-		const struct run *r = &offer.run[i];
+	must(kho_held.runs <= kho_held.max_runs);
+	must(kho_held.max_runs <= 1 + 2 * gaps);
+	for (i = 0; i < kho_held.runs; i++) {
+		const struct kho_mem *r = &kho_held.run[i];
 
-		must(PAGE_ALIGNED(r->mem.addr | r->mem.len));
-		must(all_are(r->mem.addr, r->mem.len, IN_RAM | USED | SCRATCH | NOW,
+		must(PAGE_ALIGNED(r->addr | r->len));
+		must(all_are(r->addr, r->len, IN_RAM | USED | SCRATCH | NOW,
 			     IN_RAM | NOW));
-		must(!i || r->mem.addr >= r[-1].mem.addr + r[-1].mem.len);
+		must(!i || r->addr >= r[-1].addr + r[-1].len);
 	}
 }
 
@@ -367,7 +368,7 @@ static void check_accepted(unsigned long reserved)
 	must(!machine.is_confidential);
 	must(!strcmp(kho_in.status, "accepted"));
 	must(!memblock_is_kho_scratch_only() && kho_scratch.len);
-	must(!kho_fdt_check(kho_in.fdt, offer.window, &root, &why));
+	must(!kho_fdt_check(kho_in.fdt, kho_offer.window, &root, &why));
 	mark(kho_scratch.addr, kho_scratch.len, SCRATCH);
 	note_reserved(NOW);
 	must(keep_table(&root) == PFN_PHYS(kho_in.pages));
@@ -394,11 +395,11 @@ static bool is_known(u64 addr, u64 end)
 {
 	unsigned long i;
 
-	if (addr < __pa(offer.run) + array_len(offer.max_runs, sizeof(*offer.run)) &&
-	    end > __pa(offer.run))
+	if (addr < __pa(kho_held.run) + kho_array_len(kho_held.max_runs, sizeof(*kho_held.run)) &&
+	    end > __pa(kho_held.run))
 		return true;
-	for (i = 0; i < offer.runs; i++)
-		if (addr < offer.run[i].mem.addr && end > offer.run[i].mem.addr)
+	for (i = 0; i < kho_held.runs; i++)
+		if (addr < kho_held.run[i].addr && end > kho_held.run[i].addr)
 			return true;
 	return false;
 }
@@ -430,9 +431,9 @@ static void check_held(bool held)
 {
 	unsigned long i;
 
-	for (i = 0; i < offer.runs; i++)
-		must(kho_memory_is_held(offer.run[i].mem.addr,
-					offer.run[i].mem.len) == held);
+	for (i = 0; i < kho_held.runs; i++)
+		must(kho_memory_is_held(kho_held.run[i].addr,
+					kho_held.run[i].len) == held);
 }
 
 /* All of the gaps, and nothing else */
@@ -458,8 +459,8 @@ static void check_release(const struct image *image)
 	kho_memory_release();
 	check_held(false);
 	must(kho_in.ready);
-	for (i = 0; i < offer.runs; i++)
-		check_gaps(&offer.run[i].mem);
+	for (i = 0; i < kho_held.runs; i++)
+		check_gaps(&kho_held.run[i]);
 	use_handover(image->uses);
 }
 
@@ -523,8 +524,9 @@ static void set_up(const struct image *image, size_t size)
 	set_up_special(image);
 
 	memset(&kho_in, 0, sizeof(kho_in));
-	memset(&offer, 0, sizeof(offer));
-	has_gaps = false;
+	memset(&kho_offer, 0, sizeof(kho_offer));
+	memset(&kho_held, 0, sizeof(kho_held));
+	kho_has_gaps = false;
 	if (image->window_len || image->flags & IMAGE_NO_WINDOW)
 		kho_set_incoming(RAM_BASE + image->window,
 				 image->flags & IMAGE_NO_WINDOW ? 0 : image->window_len);
@@ -590,8 +592,8 @@ static void check_steps(const struct image *image, size_t size)
 {
 	unsigned long done = steps, chunks = chunk_pages(), regions, lookups;
 
-	regions = memblock.memory.cnt + memblock.reserved.cnt + offer.runs;
-	lookups = 64 + offer.metas + min_t(u64, offer.entries, RAM_SIZE / KHO_GAP);
+	regions = memblock.memory.cnt + memblock.reserved.cnt + kho_held.runs;
+	lookups = 64 + kho_offer.metas + min_t(u64, kho_offer.entries, RAM_SIZE / KHO_GAP);
 	must(done <= STEPS_MIN + 4 * chunks + 150UL * image->fdt_len +
 		     36 * (size + regions * lookups));
 }
@@ -612,12 +614,12 @@ static void boot(const struct image *image, size_t size)
 	note_memory();
 	reserved = memblock.reserved.total_size;
 	note_reserved(USED);
-	offered = offer.made;
+	offered = kho_offer.made;
 
 	steps = 0;
 	kho_early_init(low, 0);
-	offered &= offer.made;
-	must(memblock_is_kho_scratch_only() == offer.made);
+	offered &= kho_offer.made;
+	must(memblock_is_kho_scratch_only() == kho_offer.made);
 	must(memblock.reserved.total_size == reserved);
 	if (!offered) {
 		if (kho_in.status[0])

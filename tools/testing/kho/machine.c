@@ -113,9 +113,8 @@ void machine_start(bool kho_on)
 	memblock.bottom_up = false;
 	memblock.current_limit = MEMBLOCK_ALLOC_ANYWHERE;
 	memblock_can_resize = 0;
-	has_kho_scratch = false;
 	system_has_some_mirror = false;
-	kho_scratch_only = false;
+	kho_scratch_mode = KHO_SCRATCH_LAST;
 	memblock_add(RAM_BASE, RAM_SIZE);
 
 	memset(&kho_scratch, 0, sizeof(kho_scratch));

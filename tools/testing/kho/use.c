@@ -8,6 +8,7 @@
 #include <sanitizer/asan_interface.h>
 
 #include "kernel/kexec_kho_in.c"
+#include "kernel/kexec_kho_in_sysfs.c"
 
 #include "machine.h"
 #include "mutate.h"

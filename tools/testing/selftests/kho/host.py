@@ -13,7 +13,7 @@ from common import Failure, run, say, step
 # What the Makefile of tools/testing/memblock reaches for above its directory.
 AROUND = ("include", "mm", "tools/arch", "tools/include", "tools/lib", "tools/testing/selftests")
 # A variant that ends early must not pass: the last suite, and the series' own.
-SUITES = ("memblock_reserve_sorted", "memblock_alloc_exact_nid_raw")
+SUITES = ("memblock_kho_scratch", "memblock_alloc_exact_nid_raw")
 NAMES = ["memblock", "memblock-numa", "fuzz", "splats"]
 
 

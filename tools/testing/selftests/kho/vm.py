@@ -22,7 +22,8 @@ RESULT = re.compile(r"(?:\[[ .\d]+\] )?kho-test: (ok|not ok) (.*)")
 BUSY = "no_timer_check rcupdate.rcu_cpu_stall_timeout=300"
 # And it makes a guest slow: that ends only because it could be one that hangs.
 PATIENCE = 10
-SUITES = ("kho_boot", "kho_fdt", "kho_in", "kho_out", "kho_ram")
+SUITES = ("kho_bitmaps", "kho_boot", "kho_fdt", "kho_gaps", "kho_in", "kho_in_chunk",
+          "kho_in_sysfs", "kho_out", "kho_ram", "kho_runs")
 
 
 def command(arch, scenario, kernel, initrd, disk, cmdline):

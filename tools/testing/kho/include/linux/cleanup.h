@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _KHO_LINUX_CLEANUP_H
+#define _KHO_LINUX_CLEANUP_H
+
 #include <linux/mutex.h>
 
 #define guard(name)	guard_##name
@@ -7,3 +10,5 @@
 static inline void guard_mutex(struct mutex *lock)
 {
 }
+
+#endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What kernel/kexec_kho_in.c has of sysfs: its files are called, not made */
+/* What kernel/kexec_kho_in_sysfs.c has of sysfs: its files are called, not made */
 #ifndef _KHO_LINUX_KOBJECT_H
 #define _KHO_LINUX_KOBJECT_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What mm/ and kernel/kexec_kho_boot.c have of each other */
+/* What mm/ and kernel/kexec_kho_gaps.c have of each other */
 #ifndef _KHO_MM_INTERNAL_H
 #define _KHO_MM_INTERNAL_H
 

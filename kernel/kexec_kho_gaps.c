@@ -1,0 +1,523 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Kexec HandOver: what is reserved for a handover in early boot, until the page
+ * allocator knows of it.
+ *
+ * memblock and those who walk its arrays are not made for a region for each of
+ * a million pages. So what lies between two preserved pages is reserved with
+ * them if it is small (see kexec_kho_runs.c), and given to the page allocator at
+ * the end of boot.
+ */
+#define pr_fmt(fmt) "kho: " fmt
+
+#include <linux/bitmap.h>
+#include <linux/bitops.h>
+#include <linux/init.h>
+#include <linux/io.h>
+#include <linux/kexec_handover_mm.h>
+#include <linux/limits.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/swap.h>
+
+#include "../mm/internal.h"
+#include "kexec_kho_early.h"
+
+/*
+ * struct pages of what is reserved need not be there before all others. Where
+ * zones overlap, it is not easy to say which one they are in.
+ */
+#define KHO_DEFERS_PAGES					\
+	(IS_ENABLED(CONFIG_DEFERRED_STRUCT_PAGE_INIT) &&	\
+	 IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP) && !mirrored_kernelcore)
+
+/* Firmware's tables and the like */
+#define MAX_LATE	64
+
+/**
+ * struct kho_held - what is reserved for a handover
+ * @plan:   which gaps are reserved with what is preserved
+ * @run:    what is reserved, sorted
+ * @runs:   length of that
+ * @max_runs: room in that
+ * @run_bytes: bytes in all of @run
+ * @reserved: how many of @run memblock has
+ * @late:   what others have reserved in @run since
+ * @lates:  length of that
+ */
+static struct kho_held {
+	struct kho_plan plan;
+	struct kho_mem *run;
+	unsigned long runs;
+	unsigned long max_runs;
+	u64 run_bytes;
+	unsigned long reserved;
+	struct kho_mem late[MAX_LATE];
+	unsigned int lates;
+} kho_held __initdata;
+
+/* Gaps are reserved and not free yet */
+static bool kho_has_gaps;
+
+static bool __init is_keepable(u64 addr, u64 len)
+{
+	return kho_is_mapped_ram(addr, len) &&
+	       !memblock_is_region_reserved(addr, len) &&
+	       !kho_scratch_overlaps(addr, len);
+}
+
+static void __init emit_run(u64 start, u64 end)
+{
+	if (start >= end)
+		return;
+
+	if (kho_held.runs < kho_held.max_runs)
+		kho_held.run[kho_held.runs] = (struct kho_mem){ start, end - start };
+	kho_held.runs++;
+	kho_held.run_bytes += end - start;
+}
+
+/* Of the runs from @run on, what is in a range; false if there are no more */
+static bool __init make_runs_in(u64 start, u64 end, struct kho_mem *run)
+{
+	bool more = true;
+
+	start = PAGE_ALIGN(start);
+	end = ALIGN_DOWN(end, PAGE_SIZE);
+	for (; more && run->addr < end; more = kho_plan_next(&kho_held.plan, run)) {
+		u64 run_end = run->addr + run->len;
+
+		emit_run(max(start, run->addr), min(end, run_end));
+		if (run_end > end)
+			break;
+	}
+	return more;
+}
+
+/* Of the runs, what can be kept: somebody may have some of a small gap */
+static void __init make_runs(void)
+{
+	phys_addr_t start, end;
+	u64 from = 0, last = 0, i;
+	struct kho_mem run;
+
+	if (!kho_plan_next(&kho_held.plan, &run))
+		return;
+	for_each_keepable_range(i, &start, &end) {
+		/* Memory of one kind may end, and another begin, within a page */
+		if (start != last) {
+			if (!make_runs_in(from, last, &run))
+				return;
+			from = start;
+		}
+		last = end;
+	}
+	make_runs_in(from, last, &run);
+}
+
+static u64 __init keepable_bytes(unsigned long *ranges)
+{
+	phys_addr_t start, end;
+	u64 bytes = 0, i;
+
+	*ranges = 0;
+	for_each_keepable_range(i, &start, &end) {
+		bytes += end - start;
+		++*ranges;
+	}
+	return bytes;
+}
+
+/* Scratch counts as well: it is what memblock takes last */
+static int __init check_left(struct kho_why *why)
+{
+	u64 room = kho_boot_room(memblock_phys_mem_size());
+	u64 left = kho_free_bytes(PHYS_ADDR_MAX, MEMBLOCK_HOTPLUG);
+
+	left -= min(left, kho_held.run_bytes);
+	if (left >= room)
+		return 0;
+	return kho_bad(why, "what is preserved, and gaps, leave %llu KiB: it takes %llu KiB",
+		       left >> 10, room >> 10);
+}
+
+/* Choose what is reserved, and find how many runs that can be */
+static void __init plan_runs(const struct kho_walk *w)
+{
+	unsigned long ranges;
+	u64 bytes = keepable_bytes(&ranges);
+
+	kho_plan_make(&kho_held.plan, w, is_keepable, bytes,
+		      kho_ample_room(memblock_phys_mem_size()));
+
+	/* Each range that can be kept can end one */
+	kho_held.max_runs = kho_held.plan.runs + ranges;
+}
+
+static int __init find_runs(const struct kho_walk *w, struct kho_why *why)
+{
+	plan_runs(w);
+	kho_held.run = kho_alloc_array(kho_held.max_runs, sizeof(*kho_held.run), why);
+	if (!kho_held.run)
+		return -ENOMEM;
+	make_runs();
+	return 0;
+}
+
+/*
+ * The blocks of the page allocator that have nothing else than a run in them:
+ * their struct pages can wait until they are initialised as the others are, in
+ * parallel.
+ */
+static struct kho_mem __init whole_blocks(const struct kho_mem *run)
+{
+	u64 block = (u64)PAGE_SIZE << MAX_PAGE_ORDER;
+	u64 from = ALIGN(run->addr, block);
+	u64 to = ALIGN_DOWN(run->addr + run->len, block);
+
+	if (!KHO_DEFERS_PAGES || from >= to)
+		return (struct kho_mem){ };
+	return (struct kho_mem){ from, to - from };
+}
+
+static int __init reserve_run(const struct kho_mem *run)
+{
+	struct kho_mem blocks = whole_blocks(run);
+	int err = memblock_reserve(run->addr, run->len);
+
+	if (err || !blocks.len)
+		return err;
+	return memblock_reserved_mark_noinit(blocks.addr, blocks.len);
+}
+
+/* memblock's array may grow meanwhile, in scratch */
+static int __init reserve_runs(void)
+{
+	int err = 0;
+
+	while (!err && kho_held.reserved < kho_held.runs)
+		err = reserve_run(&kho_held.run[kho_held.reserved++]);
+	return err;
+}
+
+static void __init free_runs(void)
+{
+	unsigned long i;
+
+	for (i = 0; i < kho_held.reserved; i++)
+		memblock_phys_free(kho_held.run[i].addr, kho_held.run[i].len);
+}
+
+/**
+ * kho_gaps_reserve() - reserve what is preserved, and small gaps in it
+ * @w:   goes through all that is preserved; stays where it is
+ * @why: filled with the reason if it cannot be reserved
+ *
+ * Context: memblock allocates from scratch only. All that is preserved is memory
+ * that nobody else has.
+ * Return: 0 or a negative error.
+ */
+int __init kho_gaps_reserve(const struct kho_walk *w, struct kho_why *why)
+{
+	int err = find_runs(w, why) ?: check_left(why);
+
+	if (err)
+		return err;
+	if (kho_held.runs > kho_held.max_runs || reserve_runs())
+		return kho_bad(why, "memblock cannot reserve %lu ranges: use a larger kho_scratch=",
+			       kho_held.runs);
+	kho_has_gaps = true;
+	return 0;
+}
+
+/**
+ * kho_gaps_drop() - undo kho_gaps_reserve(), whatever that returned
+ *
+ * Context: memblock may allocate from all free memory: to free a range can take a
+ * larger array.
+ */
+void __init kho_gaps_drop(void)
+{
+	free_runs();
+	kho_has_gaps = false;
+	kho_free_array(kho_held.run, kho_held.max_runs, sizeof(*kho_held.run));
+	kho_held.run = NULL;
+	kho_held.runs = 0;
+	kho_held.reserved = 0;
+}
+
+/**
+ * kho_memmap_init() - initialise the struct pages that this was left for
+ *
+ * Context: before the other deferred struct pages are initialised and freed.
+ */
+void __init kho_memmap_init(void)
+{
+	const struct kho_mem *run = kho_held.run;
+
+	if (!IS_ENABLED(CONFIG_DEFERRED_STRUCT_PAGE_INIT))
+		return;
+	for (; run < kho_held.run + kho_held.runs; run++) {
+		struct kho_mem blocks = whole_blocks(run);
+
+		if (blocks.len)
+			memmap_init_reserved(PHYS_PFN(blocks.addr),
+					     PHYS_PFN(blocks.addr + blocks.len));
+	}
+}
+
+/* Whether any of a range is reserved because of the handover */
+static bool __init is_in_run(phys_addr_t base, phys_addr_t size)
+{
+	unsigned long low = 0, high = kho_held.runs, mid;
+
+	/* The first run that ends behind @base */
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (kho_held.run[mid].addr + kho_held.run[mid].len <= base)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < kho_held.runs && kho_held.run[low].addr < base + size;
+}
+
+static void __init note_late(phys_addr_t base, phys_addr_t size)
+{
+	if (!is_in_run(base, size))
+		return;
+
+	if (kho_held.lates < MAX_LATE)
+		kho_held.late[kho_held.lates] = (struct kho_mem){ base, size };
+	kho_held.lates++;
+}
+
+/**
+ * kho_memory_reserved() - note that somebody reserves a range
+ * @base: physical address
+ * @size: bytes
+ *
+ * It may be one that is reserved as a gap already, and must not be freed then.
+ */
+void __ref kho_memory_reserved(phys_addr_t base, phys_addr_t size)
+{
+	if (kho_has_gaps)
+		note_late(base, size);
+}
+
+/**
+ * kho_memory_is_held() - whether memory is reserved for a handover only
+ * @base: physical address
+ * @size: bytes
+ *
+ * For those who look at memblock to see what firmware, or the previous kernel by
+ * way of it, has set aside for them: what the handover reserves is not that, and
+ * the gaps in it are going to be free.
+ *
+ * Return: true if any of the range is, and gaps are not free yet.
+ */
+bool __ref kho_memory_is_held(phys_addr_t base, phys_addr_t size)
+{
+	return kho_has_gaps && is_in_run(base, size);
+}
+
+static bool __init is_late(unsigned long pfn)
+{
+	unsigned int i;
+
+	for (i = 0; i < kho_held.lates; i++)
+		if (pfn >= PHYS_PFN(kho_held.late[i].addr) &&
+		    pfn < PFN_UP(kho_held.late[i].addr + kho_held.late[i].len))
+			return true;
+	return false;
+}
+
+static unsigned long __init free_block(unsigned long pfn, unsigned int order)
+{
+	unsigned long end = pfn + (1UL << order), pages = 0;
+
+	if (!kho_held.lates) {
+		memblock_free_pages(pfn_to_page(pfn), pfn, order);
+		return end - pfn;
+	}
+	for (; pfn < end; pfn++) {
+		if (is_late(pfn))
+			continue;
+		memblock_free_pages(pfn_to_page(pfn), pfn, 0);
+		pages++;
+	}
+	return pages;
+}
+
+static unsigned long __init free_range(u64 start, u64 end)
+{
+	unsigned long pfn = PHYS_PFN(start), last = PHYS_PFN(end), pages = 0;
+	unsigned long order;
+
+	for (; pfn < last; pfn += 1UL << order) {
+		order = min(MAX_PAGE_ORDER, ilog2(last - pfn));
+		if (pfn)
+			order = min(order, __ffs(pfn));
+		pages += free_block(pfn, order);
+	}
+	return pages;
+}
+
+static unsigned long __init late_bits(unsigned long pfn)
+{
+	unsigned long bits = 0;
+	unsigned int i;
+
+	for (i = 0; kho_held.lates && i < BITS_PER_LONG; i++)
+		if (is_late(pfn + i))
+			bits |= BIT(i);
+	return bits;
+}
+
+/* What of the pages of a chunk from @page to @end was not preserved */
+static unsigned long __init free_bits(const struct kho_extent *x,
+				      unsigned long page, unsigned long end)
+{
+	unsigned long pages = 0, word, bits, pfn;
+
+	for (; page < end; page = (word + 1) * BITS_PER_LONG) {
+		word = BIT_WORD(page);
+		pfn = PHYS_PFN(x->mem.addr) + word * BITS_PER_LONG;
+		bits = ~x->kept[word] & ~late_bits(pfn) &
+		       BITMAP_FIRST_WORD_MASK(page);
+		if (end - word * BITS_PER_LONG < BITS_PER_LONG)
+			bits &= BITMAP_LAST_WORD_MASK(end);
+		if (!bits)
+			continue;
+
+		if (~bits)
+			memblock_free_bits(pfn, bits);
+		else
+			memblock_free_pages(pfn_to_page(pfn), pfn,
+					    ilog2(BITS_PER_LONG));
+		pages += hweight_long(bits);
+	}
+	return pages;
+}
+
+/* Returns where the extent ends, or the run */
+static u64 __init free_before(u64 pos, u64 end, const struct kho_extent *x,
+			      unsigned long *pages)
+{
+	u64 from = min(end, max(pos, x->mem.addr));
+	u64 to = min(end, max(from, x->mem.addr + x->mem.len));
+
+	*pages += free_range(pos, from);
+	if (x->kept && from < to)
+		*pages += free_bits(x, PHYS_PFN(from - x->mem.addr),
+				    PHYS_PFN(to - x->mem.addr));
+	return to;
+}
+
+/* From extent @x on; returns the one to go on with */
+static const struct kho_extent *__init free_gaps_in(u64 pos, u64 end,
+						    const struct kho_extent *x,
+						    unsigned long *pages)
+{
+	const struct kho_extent *last = kho_in.extent + kho_in.extents;
+
+	for (; x < last && x->mem.addr < end; x++) {
+		pos = free_before(pos, end, x, pages);
+		if (pos == end)
+			return x;
+		cond_resched();
+	}
+	*pages += free_range(pos, end);
+	return x;
+}
+
+/* Returns the number of pages. No block that is freed is on two nodes. */
+static unsigned long __init free_gaps(void)
+{
+	const struct kho_extent *x = kho_in.extent;
+	unsigned long pages = 0, i, start, end;
+	int region;
+
+	for (i = 0; i < kho_held.runs; i++) {
+		const struct kho_mem *run = &kho_held.run[i];
+
+		for_each_mem_pfn_range(region, MAX_NUMNODES, &start, &end, NULL) {
+			start = max(start, PHYS_PFN(run->addr));
+			end = min(end, PHYS_PFN(run->addr + run->len));
+			if (start < end)
+				x = free_gaps_in(PFN_PHYS((u64)start),
+						 PFN_PHYS((u64)end), x, &pages);
+		}
+		cond_resched();
+	}
+	return pages;
+}
+
+/*
+ * Where memblock stays, it is asked for as long as the kernel runs. Of these
+ * ranges it knows nothing: gaps are free, and drivers free the rest.
+ */
+static void __init forget_runs(void)
+{
+	unsigned int i;
+
+	if (!IS_ENABLED(CONFIG_ARCH_KEEP_MEMBLOCK))
+		return;
+	free_runs();
+	for (i = 0; i < kho_held.lates; i++)
+		memblock_reserve(kho_held.late[i].addr, kho_held.late[i].len);
+}
+
+/**
+ * kho_memory_to_spare() - how much memory can be taken for good at boot
+ *
+ * After a handover there is less than the command line may have been made for:
+ * a pool of huge pages must not take what the kernel cannot do without.
+ *
+ * Return: bytes; U64_MAX if nothing was handed over.
+ */
+u64 __init kho_memory_to_spare(void)
+{
+	u64 ram = memblock_phys_mem_size(), room, left;
+
+	if (!kho_in.fdt)
+		return U64_MAX;
+
+	/* For user space to begin with; scratch is no use to much of it */
+	room = kho_scratch.len +
+	       min_t(u64, max_t(u64, ram / 8, SZ_128M), SZ_4G);
+	if (slab_is_available()) {
+		left = PFN_PHYS((u64)nr_free_pages());
+	} else {
+		room += kho_boot_room(ram);
+		left = kho_free_bytes(PHYS_ADDR_MAX, MEMBLOCK_HOTPLUG);
+	}
+	return left - min(left, room);
+}
+
+/**
+ * kho_memory_release() - free what was reserved, but is not preserved
+ *
+ * Context: all struct pages are initialised; memblock is still there.
+ */
+void __init kho_memory_release(void)
+{
+	if (!kho_in.fdt)
+		return;
+
+	kho_has_gaps = false;
+	if (kho_held.lates > MAX_LATE) {
+		pr_warn("gaps in what is preserved stay reserved: others have reserved too much there\n");
+	} else {
+		totalram_pages_add(free_gaps());
+		forget_runs();
+	}
+	kho_in.ready = true;
+	memblock_free_late(__pa(kho_held.run),
+			   kho_array_len(kho_held.max_runs, sizeof(*kho_held.run)));
+}
+
+#if IS_ENABLED(CONFIG_KEXEC_HANDOVER_KUNIT_TEST)
+#include "kexec_kho_gaps_test.c"
+#endif
