@@ -375,16 +375,16 @@ static bool __init is_preserved(const struct kho_mem *mem)
 	return addr >= end;
 }
 
-static int __init count_listing(const struct kho_ranges *ranges,
-				unsigned int node, struct kho_why *why)
+static int __init count_listing(const struct kho_ranges *ranges, unsigned int node,
+				void *max, struct kho_why *why)
 {
-	kho_offer.max_listings += ranges->nr;
+	*(unsigned long *)max += ranges->nr;
 	kho_in.nodes = node + 1;
 	return 0;
 }
 
-static int __init add_listing(const struct kho_ranges *ranges,
-			      unsigned int node, struct kho_why *why)
+static int __init add_listing(const struct kho_ranges *ranges, unsigned int node,
+			      void *data, struct kho_why *why)
 {
 	unsigned int i;
 
@@ -418,12 +418,12 @@ static int __init read_listings(const void *fdt, struct kho_why *why)
 	unsigned long i;
 	int err;
 
-	kho_fdt_walk_mem(fdt, count_listing, why);
+	kho_fdt_walk_mem(fdt, count_listing, &kho_offer.max_listings, why);
 	kho_in.listing = kho_alloc_array(kho_offer.max_listings, sizeof(*l), why);
 	if (!kho_in.listing)
 		return -ENOMEM;
 
-	err = kho_fdt_walk_mem(fdt, add_listing, why);
+	err = kho_fdt_walk_mem(fdt, add_listing, NULL, why);
 	if (err)
 		return err;
 

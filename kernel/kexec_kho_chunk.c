@@ -5,6 +5,8 @@
  * Large folios of one order need a bit each. Anything else needs two for each page,
  * in a page of bits, in the form that the memory table wants.
  */
+#define pr_fmt(fmt) "kho: " fmt
+
 #include <linux/bitmap.h>
 #include <linux/kexec_handover_mm.h>
 #include <linux/slab.h>
@@ -153,24 +155,43 @@ bool kho_chunk_is_joined(const struct kho_chunk *c, unsigned long bit)
 
 /**
  * kho_chunk_cut() - make pages of the folio that a page belongs to
- * @c:   the chunk
- * @bit: the page; if it is the first of a folio, that stays as it is
- *
- * Return: 0 or -ENOMEM.
+ * @c:   the chunk, with bits
+ * @bit: the page, not the first of the folio
  */
-int kho_chunk_cut(struct kho_chunk *c, unsigned long bit)
+void kho_chunk_cut(struct kho_chunk *c, unsigned long bit)
 {
-	unsigned long head = bit, end, *joined;
+	unsigned long head = bit, *joined = kho_chunk_joined(c);
+	unsigned long end = find_next_zero_bit(joined, CHUNK_PAGES, bit);
 
-	if (!kho_chunk_is_joined(c, bit))
-		return 0;
-	if (kho_chunk_expand(c))
-		return -ENOMEM;
-
-	joined = kho_chunk_joined(c);
 	while (test_bit(head, joined))
 		head--;
-	end = find_next_zero_bit(joined, CHUNK_PAGES, bit);
 	bitmap_clear(joined, head, end - head);
+}
+
+/**
+ * kho_chunk_check_hardware() - see whether the hardware has failed in what is preserved
+ * @c:     the chunk
+ * @index: its number
+ *
+ * To read such memory is a panic, here or in the next kernel.
+ *
+ * Context: may sleep.
+ * Return: 0; -EIO, with a line in the log.
+ */
+int kho_chunk_check_hardware(const struct kho_chunk *c, unsigned long index)
+{
+	unsigned long bit, stop, pfn, end;
+
+	for (bit = kho_chunk_next(c, 0); bit < CHUNK_PAGES;
+	     bit = kho_chunk_next(c, stop)) {
+		stop = kho_chunk_stop(c, bit);
+		end = index * CHUNK_PAGES + stop;
+		pfn = kho_ram_find_poison(index * CHUNK_PAGES + bit, end);
+		if (pfn == end)
+			continue;
+		pr_err("the page at %#llx is preserved, and the hardware has failed there: its owner must give it up\n",
+		       PFN_PHYS((u64)pfn));
+		return -EIO;
+	}
 	return 0;
 }

@@ -486,15 +486,16 @@ static int read_root(const void *fdt, struct kho_root *root,
  * kho_fdt_walk_mem() - call a function for each mem property
  * @fdt: the blob, checked
  * @fn:  gets the ranges, the index of the top-level node that they are in, and
- *	@why; an error ends the walk
+ *	the rest; an error ends the walk
+ * @data: for @fn
  * @why: for @fn
  *
  * Return: 0, or what @fn returned.
  */
 int kho_fdt_walk_mem(const void *fdt,
-		     int (*fn)(const struct kho_ranges *ranges,
-			       unsigned int node, struct kho_why *why),
-		     struct kho_why *why)
+		     int (*fn)(const struct kho_ranges *ranges, unsigned int node,
+			       void *data, struct kho_why *why),
+		     void *data, struct kho_why *why)
 {
 	unsigned int nodes = 0;
 	int offset, depth = 0;
@@ -508,7 +509,7 @@ int kho_fdt_walk_mem(const void *fdt,
 			nodes++;
 		if (kho_fdt_ranges(fdt, offset, KHO_PROP_MEM, &ranges))
 			continue;
-		err = fn(&ranges, nodes - 1, why);
+		err = fn(&ranges, nodes - 1, data, why);
 		if (err)
 			return err;
 	}

@@ -116,9 +116,9 @@ struct kho_mem kho_range(const struct kho_ranges *ranges, unsigned int i);
 int kho_fdt_ranges(const void *fdt, int node, const char *name,
 		   struct kho_ranges *ranges);
 int kho_fdt_walk_mem(const void *fdt,
-		     int (*fn)(const struct kho_ranges *ranges,
-			       unsigned int node, struct kho_why *why),
-		     struct kho_why *why);
+		     int (*fn)(const struct kho_ranges *ranges, unsigned int node,
+			       void *data, struct kho_why *why),
+		     void *data, struct kho_why *why);
 int kho_fdt_check_tree(const void *fdt, size_t window, struct kho_why *why);
 int kho_fdt_seal(void *fdt, size_t size);
 int kho_fdt_check(const void *fdt, size_t window, struct kho_root *root,

@@ -43,7 +43,7 @@
  * @max_runs: room in that
  * @run_bytes: bytes in all of @run
  * @reserved: how many of @run memblock has
- * @late:   what others have reserved in @run since
+ * @late:   what others have reserved in @run since, or in scratch
  * @lates:  length of that
  */
 static struct kho_held {
@@ -78,13 +78,15 @@ static void __init emit_run(u64 start, u64 end)
 	kho_held.run_bytes += end - start;
 }
 
-/* Of the runs from @run on, what is in a range; false if there are no more */
+/*
+ * Of the runs from @run on, what is in a range; false if there are no more. A range may
+ * begin or end within a page, and so may a run then: what is left of the page, between
+ * a run and what others have reserved, would be in two ranges of whoever reserves both.
+ */
 static bool __init make_runs_in(u64 start, u64 end, struct kho_mem *run)
 {
 	bool more = true;
 
-	start = PAGE_ALIGN(start);
-	end = ALIGN_DOWN(end, PAGE_SIZE);
 	for (; more && run->addr < end; more = kho_plan_next(&kho_held.plan, run)) {
 		u64 run_end = run->addr + run->len;
 
@@ -285,7 +287,8 @@ static bool __init is_in_run(phys_addr_t base, phys_addr_t size)
 
 static void __init note_late(phys_addr_t base, phys_addr_t size)
 {
-	if (!is_in_run(base, size))
+	if (!is_in_run(base, size) &&
+	    !(kho_scratch_is_reserved && kho_scratch_overlaps(base, size)))
 		return;
 
 	if (kho_held.lates < MAX_LATE)
@@ -298,11 +301,12 @@ static void __init note_late(phys_addr_t base, phys_addr_t size)
  * @base: physical address
  * @size: bytes
  *
- * It may be one that is reserved as a gap already, and must not be freed then.
+ * It may be one that is reserved as a gap already, or as scratch, and must not be
+ * freed then: firmware leaves tables in memory that it says is free.
  */
 void __ref kho_memory_reserved(phys_addr_t base, phys_addr_t size)
 {
-	if (kho_has_gaps)
+	if (kho_has_gaps || kho_scratch_is_reserved)
 		note_late(base, size);
 }
 
@@ -320,6 +324,33 @@ void __ref kho_memory_reserved(phys_addr_t base, phys_addr_t size)
 bool __ref kho_memory_is_held(phys_addr_t base, phys_addr_t size)
 {
 	return kho_has_gaps && is_in_run(base, size);
+}
+
+static void __init reserve_late(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < kho_held.lates; i++)
+		memblock_reserve(kho_held.late[i].addr, kho_held.late[i].len);
+}
+
+/**
+ * kho_scratch_release() - let the page allocator have scratch, as CMA
+ *
+ * After a handover, scratch is not reserved and this changes nothing.
+ */
+void __init kho_scratch_release(void)
+{
+	if (!kho_scratch_is_reserved)
+		return;
+
+	kho_scratch_is_reserved = false;
+	if (kho_held.lates > MAX_LATE) {
+		pr_warn("scratch stays reserved: others have reserved too much there\n");
+		return;
+	}
+	memblock_phys_free(kho_scratch.addr, kho_scratch.len);
+	reserve_late();
 }
 
 static bool __init is_late(unsigned long pfn)
@@ -352,7 +383,7 @@ static unsigned long __init free_block(unsigned long pfn, unsigned int order)
 
 static unsigned long __init free_range(u64 start, u64 end)
 {
-	unsigned long pfn = PHYS_PFN(start), last = PHYS_PFN(end), pages = 0;
+	unsigned long pfn = PFN_UP(start), last = PFN_DOWN(end), pages = 0;
 	unsigned long order;
 
 	for (; pfn < last; pfn += 1UL << order) {
@@ -443,7 +474,7 @@ static unsigned long __init free_gaps(void)
 		const struct kho_mem *run = &kho_held.run[i];
 
 		for_each_mem_pfn_range(region, MAX_NUMNODES, &start, &end, NULL) {
-			start = max(start, PHYS_PFN(run->addr));
+			start = max(start, PFN_UP(run->addr));
 			end = min(end, PHYS_PFN(run->addr + run->len));
 			if (start < end)
 				x = free_gaps_in(PFN_PHYS((u64)start),
@@ -460,13 +491,10 @@ static unsigned long __init free_gaps(void)
  */
 static void __init forget_runs(void)
 {
-	unsigned int i;
-
 	if (!IS_ENABLED(CONFIG_ARCH_KEEP_MEMBLOCK))
 		return;
 	free_runs();
-	for (i = 0; i < kho_held.lates; i++)
-		memblock_reserve(kho_held.late[i].addr, kho_held.late[i].len);
+	reserve_late();
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 #define pr_fmt(fmt) "kho: " fmt
 
+#include <linux/irqflags.h>
 #include <linux/kexec.h>
 #include <linux/kexec_handover_mm.h>
 #include <linux/moduleparam.h>
@@ -119,6 +120,22 @@ int kho_before_kexec(void)
 	return carries ? kho_out_seal(page_shift) : 0;
 }
 
+/* Where it goes, as far as the page allocator knows of the hardware */
+static int check_destination(const struct kimage *image)
+{
+	unsigned long i, pfn, end;
+
+	for (i = 0; i < image->nr_segments; i++) {
+		pfn = PHYS_PFN(image->segment[i].mem);
+		end = PFN_UP(image->segment[i].mem + image->segment[i].memsz);
+		if (kho_ram_find_poison(pfn, end) == end)
+			continue;
+		pr_err("the hardware has failed where the image goes: load it again\n");
+		return -EIO;
+	}
+	return 0;
+}
+
 /**
  * kho_check_kexec() - see that nothing is in the way of executing an image
  * @image: the image that is about to be executed
@@ -130,7 +147,7 @@ int kho_check_kexec(struct kimage *image)
 {
 	if (image->kho) {
 		if (kho_out_is_sealed_for(image->kho_page_shift))
-			return 0;
+			return check_destination(image);
 		pr_err("another image was loaded meanwhile: try again\n");
 		return -EAGAIN;
 	}
@@ -158,14 +175,14 @@ void kho_kexec_failed(void)
  * kho_before_jump() - the last that this kernel does for a handover
  * @image: the image that is executed
  *
- * Context: all other CPUs have stopped, with whatever they held. Leaves
- * preemption off, so that no other task changes what is handed over.
+ * Context: all other CPUs have stopped, with whatever they held. Leaves interrupts
+ * off, so that nothing else changes what is handed over.
  */
 void kho_before_jump(const struct kimage *image)
 {
 	if (!image->kho)
 		return;
 
-	preempt_disable();
+	local_irq_disable();
 	kho_out_jump();
 }

@@ -27,15 +27,6 @@ struct kho_in kho_in = {
 	.status = "none",
 };
 
-/* What readers in modules read with; lib/fdt_ro.c exports nothing itself */
-EXPORT_SYMBOL_GPL(fdt_getprop);
-EXPORT_SYMBOL_GPL(fdt_get_name);
-EXPORT_SYMBOL_GPL(fdt_node_check_compatible);
-EXPORT_SYMBOL_GPL(fdt_node_offset_by_compatible);
-EXPORT_SYMBOL_GPL(fdt_subnode_offset);
-EXPORT_SYMBOL_GPL(fdt_first_subnode);
-EXPORT_SYMBOL_GPL(fdt_next_subnode);
-
 /**
  * is_kho_boot() - whether this kernel accepted a handover
  *
@@ -117,8 +108,8 @@ struct kho_extent *kho_search_extent(u64 addr)
 	return &kho_in.extent[low - 1];
 }
 
-/* The size of memory that watermarks and the like were computed for */
-static unsigned long kho_limits_pages;
+/* So many pages have to be there before watermarks and the like are computed again */
+static unsigned long kho_next_limits = ULONG_MAX;
 
 static void compute_limits(struct work_struct *work)
 {
@@ -131,14 +122,17 @@ static void compute_limits(struct work_struct *work)
 
 static DECLARE_WORK(kho_limits_work, compute_limits);
 
-/* Most of memory may have been handed over, and come back only now */
-static void note_managed(void)
+static void expect_limits(void)
 {
-	unsigned long pages = totalram_pages();
+	kho_next_limits = totalram_pages() + totalram_pages() / 16;
+}
 
-	if (!kho_limits_pages || pages < kho_limits_pages + kho_limits_pages / 16)
+/* Most of memory may have been handed over, and come back only now */
+static __always_inline void note_managed(void)
+{
+	if (totalram_pages() < kho_next_limits)
 		return;
-	kho_limits_pages = pages;
+	expect_limits();
 	schedule_work(&kho_limits_work);
 }
 
@@ -222,6 +216,14 @@ static int check_part(const struct in_part *p)
 		taken_errno(p);
 }
 
+/* To read such memory is a panic */
+static int check_hardware(const struct in_part *p)
+{
+	unsigned long pfn = in_part_pfn(p), end = pfn + p->nr;
+
+	return kho_ram_find_poison(pfn, end) < end ? -EHWPOISON : 0;
+}
+
 /* Whether the pages are as they were at the jump, as far as that is known */
 static int check_contents(const struct in_part *p)
 {
@@ -243,7 +245,7 @@ static int check_contents(const struct in_part *p)
 /* Whether somebody can take a part to use what is in it */
 static int check_use(const struct in_part *p)
 {
-	return check_part(p) ?: check_contents(p);
+	return check_part(p) ?: check_hardware(p) ?: check_contents(p);
 }
 
 static void take_part(const struct in_part *p)
@@ -263,6 +265,8 @@ static void complain(const char *what, const struct kho_mem *mem, int err)
 		why = "it is part of a folio, or in a larger one";
 	else if (err == -EAGAIN)
 		why = "it is too early: wait for core_initcall()";
+	else if (err == -EHWPOISON)
+		why = "the hardware has failed there";
 	else if (err == -EIO)
 		why = "its contents have changed since the jump";
 	pr_err("cannot %s %#llx+%#llx: %s\n", what, mem->addr, mem->len, why);
@@ -296,19 +300,50 @@ static int check_range(const struct kho_mem *mem,
 	return kho_in.fdt && !kho_in.ready ? -EAGAIN : check_early(mem, check);
 }
 
-/* Reserved pages become one allocated folio */
+/*
+ * Reserved pages become one allocated folio. They have the reference that they were
+ * initialised with: nobody takes one on pages that are neither free nor on a list.
+ */
 static void adopt_folio(struct page *page, unsigned int order)
 {
-	unsigned long i, nr = 1UL << order;
+	struct page *tail, *end = page + (1UL << order);
 
-	for (i = 0; i < nr; i++) {
-		ClearPageReserved(page + i);
-		set_page_count(page + i, 0);
-	}
-	if (order)
-		prep_compound_page(page, order);
+	ClearPageReserved(page);
 	clear_page_tag_ref(page);
-	set_page_count(page, 1);
+	adjust_managed_page_count(page, 1UL << order);
+	if (!order)
+		return;
+
+	/* As prep_compound_page() does it, but in one pass: most of a VM comes this way */
+	__SetPageHead(page);
+	for (tail = page + 1; tail < end; tail++) {
+		ClearPageReserved(tail);
+		set_page_count(tail, 0);
+		tail->mapping = TAIL_MAPPING;
+		set_compound_head(tail, page);
+		set_page_private(tail, 0);
+	}
+	prep_compound_head(page, order);
+}
+
+/* Reserved pages of one zone become allocated ones: they have a reference already */
+static void adopt_pages(struct page *page, unsigned long nr)
+{
+	unsigned long i;
+
+	adjust_managed_page_count(page, nr);
+	/* A loop over single pages would cost more than what it does */
+	for (i = 0; i + 4 <= nr; i += 4) {
+		ClearPageReserved(page + i);
+		ClearPageReserved(page + i + 1);
+		ClearPageReserved(page + i + 2);
+		ClearPageReserved(page + i + 3);
+	}
+	for (; i < nr; i++)
+		ClearPageReserved(page + i);
+
+	for (i = 0; IS_ENABLED(CONFIG_MEM_ALLOC_PROFILING) && i < nr; i++)
+		clear_page_tag_ref(page + i);
 }
 
 /* A range may be in several zones, and long */
@@ -317,11 +352,13 @@ static void adopt_part(const struct in_part *p)
 	struct page *page = pfn_to_page(in_part_pfn(p)), *end = page + p->nr;
 
 	while (page < end) {
-		struct page *first = page, *stop = page + min(end - page, 1024L);
+		unsigned long left = end - page;
+		unsigned long nr = min(left, pageblock_nr_pages);
 
-		for (; page < stop && page_zone(page) == page_zone(first); page++)
-			adopt_folio(page, 0);
-		adjust_managed_page_count(first, page - first);
+		if (page_zone(page) != page_zone(page + nr - 1))
+			nr = 1;
+		adopt_pages(page, nr);
+		page += nr;
 		cond_resched();
 	}
 	note_managed();
@@ -490,7 +527,6 @@ struct folio *kho_restore_folio(phys_addr_t phys)
 	take_part(&p);
 	page = pfn_to_page(PHYS_PFN(phys));
 	adopt_folio(page, ilog2(p.nr));
-	adjust_managed_page_count(page, p.nr);
 	note_managed();
 	return page_folio(page);
 }
@@ -517,7 +553,7 @@ static int check_single(const struct in_part *p)
 
 	if (err)
 		return err;
-	return has_folio(p) ? -EISDIR : check_contents(p);
+	return has_folio(p) ? -EISDIR : check_hardware(p) ?: check_contents(p);
 }
 
 /* Of kho_restore_pages(), what is called most; NULL if it is not that simple */
@@ -532,15 +568,14 @@ static __always_inline struct page *restore_page(phys_addr_t phys)
 		return NULL;
 	offset = phys - x->mem.addr;
 	i = PHYS_PFN(offset);
-	if (offset >= x->mem.len || offset_in_page(offset) ||
-	    is_in_folio(x, i) || __test_and_set_bit(x->bit + i, kho_in.taken))
+	if (offset >= x->mem.len || offset_in_page(offset) || is_in_folio(x, i))
+		return NULL;
+	page = pfn_to_page(PHYS_PFN(phys));
+	if (PageHWPoison(page) || __test_and_set_bit(x->bit + i, kho_in.taken))
 		return NULL;
 
-	page = pfn_to_page(PHYS_PFN(phys));
-	ClearPageReserved(page);
-	clear_page_tag_ref(page);
-	set_page_count(page, 1);
-	adjust_managed_page_count(page, 1);
+	adopt_folio(page, 0);
+	note_managed();
 	return page;
 }
 
@@ -742,7 +777,7 @@ void kho_in_release(const struct kho_mem *mem)
 static int __init kho_limits_init(void)
 {
 	if (kho_in.fdt)
-		kho_limits_pages = totalram_pages();
+		expect_limits();
 	return 0;
 }
 subsys_initcall(kho_limits_init);

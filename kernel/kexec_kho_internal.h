@@ -8,18 +8,17 @@
 #ifndef LINUX_KEXEC_KHO_INTERNAL_H
 #define LINUX_KEXEC_KHO_INTERNAL_H
 
-#include <linux/atomic.h>
 #include <linux/bitops.h>
 #include <linux/cc_platform.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
-#include <linux/page_ref.h>
 #include <linux/sizes.h>
 
 #include "kexec_kho_fdt.h"
 
 /* kexec_kho_scratch.c */
 extern struct kho_mem kho_scratch;
+extern bool kho_scratch_is_reserved;
 
 /*
  * SEV, SNP, TDX: pages that such a guest shares with its host come back as noise
@@ -170,19 +169,7 @@ bool kho_ram_was_there(unsigned long pfn, unsigned long nr);
 bool kho_ram_is_usable(unsigned long pfn, unsigned long nr);
 int kho_ram_check(const struct kho_mem *mem, bool folio);
 u64 kho_ram_bytes(void);
-
-static inline bool kho_any_poisoned(void)
-{
-	return IS_ENABLED(CONFIG_MEMORY_FAILURE) &&
-	       atomic_long_read(&num_poisoned_pages);
-}
-
-/* All that kho_ram_check() looks at in a page, or a folio's first, is as with most */
-static __always_inline bool kho_page_is_plain(const struct page *page)
-{
-	return !(page->flags & (BIT(PG_reserved) | BIT(PG_lru) | __PG_HWPOISON)) &&
-	       page_ref_count(page) && page->page_type == UINT_MAX;
-}
+unsigned long kho_ram_find_poison(unsigned long pfn, unsigned long end);
 
 /* kexec_kho_track.c */
 void kho_track_hold(void);
@@ -198,7 +185,8 @@ void kho_track_begin(struct work_struct *work);
 int kho_track_encode(struct kho_table *table);
 void kho_track_end(void);
 bool kho_track_is_void(void);
-int kho_track_seal(void);
+int kho_track_seal(const struct kho_table *table, unsigned int page_shift,
+		   struct kho_why *why);
 void kho_track_unseal(void);
 bool kho_track_is_sealed(void);
 bool kho_track_empty(void);

@@ -37,8 +37,7 @@
  * @fdt_max: bytes in the window
  * @table:   the memory table of an active handover
  * @active:  the FDT is finished; but see kho_track_is_void()
- * @page_shift: log2 of the page size of the image that is looked at
- * @nr_checked: ranges of mem properties that were found preserved
+ * @page_shift: log2 of the page size of the image that this was sealed for
  * @mem_err: why the last range of a mem property could not be preserved
  */
 static struct kho_out {
@@ -49,7 +48,6 @@ static struct kho_out {
 	struct kho_table table;
 	bool active;
 	unsigned int page_shift;
-	unsigned long nr_checked;
 	int mem_err;
 } kho_out = {
 	.lock = __MUTEX_INITIALIZER(kho_out.lock),
@@ -57,12 +55,6 @@ static struct kho_out {
 
 /* /sys/kernel/kho, where one can wait for changes of active */
 struct kobject *kho_out_kobj;
-
-/* What notifiers in modules write with; lib/fdt_sw.c exports nothing itself */
-EXPORT_SYMBOL_GPL(fdt_begin_node);
-EXPORT_SYMBOL_GPL(fdt_end_node);
-EXPORT_SYMBOL_GPL(fdt_property);
-EXPORT_SYMBOL_GPL(fdt_property_placeholder);
 
 /**
  * kho_out_is_active() - whether a handover is active
@@ -282,7 +274,7 @@ static int end_fdt(void *fdt)
 
 /* What a node lists may have been given up again since it was written */
 static int check_listed(const struct kho_ranges *ranges, unsigned int node,
-			struct kho_why *why)
+			void *nr, struct kho_why *why)
 {
 	unsigned int i;
 
@@ -290,7 +282,7 @@ static int check_listed(const struct kho_ranges *ranges, unsigned int node,
 		struct kho_mem mem = kho_range(ranges, i);
 
 		if (kho_track_is_listed(&mem)) {
-			kho_out.nr_checked++;
+			++*(unsigned long *)nr;
 			continue;
 		}
 		snprintf(why->text, sizeof(why->text),
@@ -304,6 +296,7 @@ static int check_listed(const struct kho_ranges *ranges, unsigned int node,
 /* A notifier may have left a node open, or worse: see before it is sealed */
 static int check_and_seal(void *fdt)
 {
+	unsigned long nr_listed = 0;
 	struct kho_root root;
 	struct kho_why why;
 	int err;
@@ -316,14 +309,14 @@ static int check_and_seal(void *fdt)
 	if (err)
 		return err;
 
-	kho_out.nr_checked = 0;
 	err = kho_fdt_check(fdt, kho_out.fdt_max, &root, &why) ?:
-	      kho_fdt_walk_mem(fdt, check_listed, &why);
-	if (!err && kho_out.nr_checked > kho_track_nr_listed()) {
+	      kho_fdt_walk_mem(fdt, check_listed, &nr_listed, &why);
+	if (!err && nr_listed > kho_track_nr_listed()) {
 		strscpy(why.text, "a range is listed twice");
 		err = -EINVAL;
 	}
-	if (err)
+	/* If it is void by now, what it lists may be gone, and that is nobody's fault */
+	if (err && !kho_track_is_void())
 		pr_err("a notifier wrote a malformed FDT: %s\n", why.text);
 	return err;
 }
@@ -339,7 +332,7 @@ static int check_room(const struct kho_table *table)
 	return -ENOSPC;
 }
 
-static int finish(void)
+static int finish_handover(void)
 {
 	int err;
 
@@ -352,7 +345,7 @@ static int finish(void)
 }
 
 /* Undo what has been written, as far as the notifiers before @end, or all of them */
-static void forget(struct notifier_block *end)
+static void forget_handover(struct notifier_block *end)
 {
 	kho_out.active = false;
 	kho_table_free(&kho_out.table);
@@ -364,21 +357,18 @@ static void forget(struct notifier_block *end)
 static void end_void(struct work_struct *work);
 static DECLARE_WORK(kho_void_work, end_void);
 
-static int write_handover(void)
+static int write_handover(bool *is_void)
 {
 	struct notifier_block *end = first_notifier();
-	bool is_void;
 	int err;
 
 	kho_out.mem_err = 0;
 	kho_track_begin(&kho_void_work);
-	err = fdt_errno(begin_fdt(kho_out.fdt)) ?: call_dump(&end) ?: finish();
-	is_void = kho_track_is_void();
-	if (!err && !is_void)
-		return 0;
-
-	forget(end);
-	return is_void ? -ESTALE : err;
+	err = fdt_errno(begin_fdt(kho_out.fdt)) ?: call_dump(&end) ?: finish_handover();
+	*is_void = kho_track_is_void();
+	if (err || *is_void)
+		forget_handover(end);
+	return err;
 }
 
 static void note_active(void)
@@ -387,13 +377,13 @@ static void note_active(void)
 		sysfs_notify(kho_out_kobj, NULL, "active");
 }
 
-static void deactivate(void)
+static void kho_deactivate(void)
 {
 	lockdep_assert_held(&kho_out.lock);
 	if (!kho_out.active)
 		return;
 
-	forget(NULL);
+	forget_handover(NULL);
 	note_active();
 }
 
@@ -402,26 +392,27 @@ static void end_void(struct work_struct *work)
 {
 	guard(mutex)(&kho_out.lock);
 	if (kho_track_is_void())
-		deactivate();
+		kho_deactivate();
 }
 
-static int activate(void)
+static int kho_activate(void)
 {
-	int err = -ESTALE, tries;
+	bool is_void = true;
+	int err = 0, tries;
 
 	lockdep_assert_held(&kho_out.lock);
 	if (kho_out.active && !kho_track_is_void())
 		return 0;
-	deactivate();
+	kho_deactivate();
 
-	for (tries = 0; err == -ESTALE && tries < MAX_TRIES; tries++)
-		err = write_handover();
-	if (err == -ESTALE) {
+	for (tries = 0; is_void && tries < MAX_TRIES; tries++)
+		err = write_handover(&is_void);
+	if (is_void) {
 		pr_err("what is handed over goes on changing: try again\n");
 		err = -EBUSY;
 	}
 	if (err) {
-		pr_err("activation failed: %pe; nothing has changed\n",
+		pr_err("activation failed: %pe; no handover is active\n",
 		       ERR_PTR(err));
 		return err;
 	}
@@ -440,9 +431,9 @@ static int activate(void)
  *
  * A handover that is active is aborted; the jump makes another.
  *
- * Context: may sleep. Notifiers are called in process context with a mutex held, and
- * may sleep and allocate, but for KEXEC_KHO_JUMP; they must not register or
- * unregister.
+ * Context: may sleep; no locks that a notifier takes are held. Notifiers are called
+ * in process context with a mutex held, and may sleep and allocate, but for
+ * KEXEC_KHO_JUMP; they must not register or unregister.
  * Return: 0; -EBUSY during the jump; -EEXIST if registered already; -EINTR if the
  * task was killed while it waited for an activation to end.
  */
@@ -456,7 +447,7 @@ int register_kho_notifier(struct notifier_block *nb)
 		if (kho_out_is_active())
 			pr_info("%ps comes: the handover is aborted, and the jump makes another\n",
 				nb->notifier_call);
-		deactivate();
+		kho_deactivate();
 		err = raw_notifier_chain_register(&kho_out.chain, nb);
 	}
 	mutex_unlock(&kho_out.lock);
@@ -491,7 +482,7 @@ int unregister_kho_notifier(struct notifier_block *nb)
 	if (kho_out_is_active())
 		pr_info("%ps leaves: the handover is aborted, and the jump makes another\n",
 			nb->notifier_call);
-	deactivate();
+	kho_deactivate();
 	return raw_notifier_chain_unregister(&kho_out.chain, nb);
 }
 EXPORT_SYMBOL_GPL(unregister_kho_notifier);
@@ -501,7 +492,7 @@ EXPORT_SYMBOL_GPL(unregister_kho_notifier);
  *
  * Context: may sleep, interruptibly if somebody else activates one.
  * Return: 0; -ERESTARTSYS; -EBUSY during the jump; another error if it could not be
- * written, then the log says why, and nothing has changed.
+ * written, then the log says why, and none is active.
  */
 int kho_out_activate(void)
 {
@@ -511,7 +502,7 @@ int kho_out_activate(void)
 	if (mutex_lock_interruptible(&kho_out.lock))
 		return -ERESTARTSYS;
 	if (!kho_track_is_sealed())
-		err = activate();
+		err = kho_activate();
 	mutex_unlock(&kho_out.lock);
 	return err;
 }
@@ -531,7 +522,7 @@ int kho_out_abort(void)
 	if (!kho_track_is_sealed()) {
 		if (kho_out_is_active())
 			pr_info("handover aborted\n");
-		deactivate();
+		kho_deactivate();
 		err = 0;
 	}
 	mutex_unlock(&kho_out.lock);
@@ -539,36 +530,34 @@ int kho_out_abort(void)
 }
 
 static int check_aligned(const struct kho_ranges *ranges, unsigned int node,
-			 struct kho_why *why)
+			 void *shift, struct kho_why *why)
 {
-	unsigned int i;
+	unsigned int size = 1U << *(unsigned int *)shift, i;
 
 	for (i = 0; i < ranges->nr; i++) {
 		struct kho_mem mem = kho_range(ranges, i);
 
-		if (!((mem.addr | mem.len) & ((1ULL << kho_out.page_shift) - 1)))
+		if (IS_ALIGNED(mem.addr | mem.len, (u64)size))
 			continue;
 		snprintf(why->text, sizeof(why->text),
 			 "mem range %#llx+%#llx does not fit pages of %u bytes",
-			 mem.addr, mem.len, 1U << kho_out.page_shift);
+			 mem.addr, mem.len, size);
 		return -EINVAL;
 	}
 	return 0;
 }
 
 /* A kernel whose pages have another size cannot take all that we preserve */
-static int check_page_size(unsigned int shift)
+static int seal_for(unsigned int shift)
 {
-	struct kho_why why;
-	int err;
+	struct kho_why why = { };
+	int err = 0;
 
 	kho_out.page_shift = shift;
-	if (!shift || shift == PAGE_SHIFT)
-		return 0;
-
-	err = kho_table_check(&kho_out.table, shift, &why) ?:
-	      kho_fdt_walk_mem(kho_out.fdt, check_aligned, &why);
-	if (err)
+	if (shift && shift != PAGE_SHIFT)
+		err = kho_fdt_walk_mem(kho_out.fdt, check_aligned, &shift, &why);
+	err = err ?: kho_track_seal(&kho_out.table, shift, &why);
+	if (*why.text)
 		pr_err("the image's kernel has pages of %u bytes and would refuse the handover: %s\n",
 		       1U << shift, why.text);
 	return err;
@@ -578,17 +567,16 @@ static int check_page_size(unsigned int shift)
 static int activate_anew(void)
 {
 	if (kho_out_is_active() && call_all(KEXEC_KHO_CHECK, NULL))
-		deactivate();
-	return activate();
+		kho_deactivate();
+	return kho_activate();
 }
 
-static int seal(unsigned int page_shift)
+static int seal_handover(unsigned int page_shift)
 {
 	int err, tries;
 
 	for (tries = 0; tries < MAX_TRIES; tries++) {
-		err = activate_anew() ?: check_page_size(page_shift) ?:
-		      kho_track_seal();
+		err = activate_anew() ?: seal_for(page_shift);
 		if (err != -ESTALE)
 			return err;
 	}
@@ -602,7 +590,7 @@ static int seal(unsigned int page_shift)
  *
  * Context: may sleep. No error after that but with kho_out_unseal().
  * Return: 0; -EINTR if the task was killed while it waited; another error, then the
- * log says why, and the machine is as it was.
+ * log says why, and the machine goes on.
  */
 int kho_out_seal(unsigned int page_shift)
 {
@@ -612,9 +600,9 @@ int kho_out_seal(unsigned int page_shift)
 	if (mutex_lock_killable(&kho_out.lock))
 		return -EINTR;
 	was_active = kho_out_is_active();
-	err = seal(page_shift);
+	err = seal_handover(page_shift);
 	if (err && !was_active)
-		deactivate();
+		kho_deactivate();
 	mutex_unlock(&kho_out.lock);
 	return err;
 }
@@ -632,6 +620,8 @@ bool kho_out_is_sealed_for(unsigned int page_shift)
 
 /**
  * kho_out_unseal() - there is no jump after all
+ *
+ * What was active is aborted: drivers may have been told that it is too late.
  */
 void kho_out_unseal(void)
 {
@@ -686,10 +676,39 @@ ssize_t kho_out_read(char *buf, size_t count, loff_t pos)
 	return len;
 }
 
-static int new_window(size_t size)
+/*
+ * Images are loaded under the kexec lock, and note where the window is. A panic needs
+ * that lock, too: whatever takes long is done without it.
+ */
+static int set_window(void *fdt, size_t size)
 {
-	void *fdt = kho_alloc_boot(GFP_KERNEL | __GFP_NOWARN, get_order(size));
+	int err = -EBUSY;
 
+	if (!kexec_trylock())
+		return -EBUSY;
+	if (kexec_image && kexec_image->kho) {
+		pr_err("fdt_max is fixed while an image is loaded: kexec -u first\n");
+	} else {
+		if (fdt) {
+			swap(kho_out.fdt, fdt);
+			swap(kho_out.fdt_max, size);
+		}
+		err = 0;
+	}
+	kexec_unlock();
+	if (fdt)
+		free_pages((unsigned long)fdt, get_order(size));
+	return err;
+}
+
+static int move_window(size_t size)
+{
+	int err = kho_track_is_sealed() ? -EBUSY : set_window(NULL, 0);
+	void *fdt;
+
+	if (err)
+		return err;
+	fdt = kho_alloc_boot(GFP_KERNEL | __GFP_NOWARN, get_order(size));
 	if (!fdt) {
 		pr_err("no %zu bytes of contiguous memory for the FDT\n", size);
 		return -ENOMEM;
@@ -697,31 +716,8 @@ static int new_window(size_t size)
 
 	if (kho_out_is_active())
 		pr_info("the FDT's window moves: the handover is aborted, and the jump makes another\n");
-	deactivate();
-	if (kho_out.fdt)
-		free_pages((unsigned long)kho_out.fdt,
-			   get_order(kho_out.fdt_max));
-	kho_out.fdt = fdt;
-	kho_out.fdt_max = PAGE_SIZE << get_order(size);
-	return 0;
-}
-
-static int move_window(size_t size)
-{
-	int err = -EBUSY;
-
-	/*
-	 * Images are loaded under this lock, and note where the window is. A
-	 * panic needs it, too: it is not held while waiting for an activation.
-	 */
-	if (!kexec_trylock())
-		return -EBUSY;
-	if (kexec_image && kexec_image->kho)
-		pr_err("fdt_max is fixed while an image is loaded: kexec -u first\n");
-	else if (!kho_track_is_sealed())
-		err = new_window(size);
-	kexec_unlock();
-	return err;
+	kho_deactivate();
+	return set_window(fdt, PAGE_SIZE << get_order(size));
 }
 
 /**

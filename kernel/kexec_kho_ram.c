@@ -7,6 +7,7 @@
  */
 #define pr_fmt(fmt) "kho: " fmt
 
+#include <linux/cleanup.h>
 #include <linux/cma.h>
 #include <linux/crash_reserve.h>
 #include <linux/gfp.h>
@@ -17,6 +18,8 @@
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
+#include <linux/of.h>
+#include <linux/of_address.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <kunit/static_stub.h>
@@ -49,8 +52,8 @@ static unsigned int kho_ram_nr;
 /* Nodes that had memory at boot */
 static nodemask_t kho_boot_nodes;
 
-/* CMA areas: memory of devices, and movable pages while they do not need it */
-static struct kho_pfns kho_cma[MAX_CMA_AREAS];
+/* CMA areas, and what the devicetree reserves: the next kernel does so first of all */
+static struct kho_pfns kho_cma[MAX_CMA_AREAS + 64];
 static unsigned int kho_cma_nr;
 
 /* Memory that has been reserved since boot, and can be preserved all the same */
@@ -110,12 +113,31 @@ int __weak arch_kho_walk_ram(void *arg, int (*fn)(unsigned long pfn,
 	return walk_system_ram_range(0, PHYS_PFN(PHYS_ADDR_MAX), arg, fn);
 }
 
+static void __init add_reserved(u64 addr, u64 len)
+{
+	if (kho_cma_nr < ARRAY_SIZE(kho_cma))
+		kho_cma[kho_cma_nr++] = (struct kho_pfns){
+			PHYS_PFN(addr), PFN_UP(addr + len)
+		};
+}
+
 static int __init add_cma(struct cma *c, void *arg)
 {
-	unsigned long first = PHYS_PFN(cma_get_base(c));
-
-	kho_cma[kho_cma_nr++] = (struct kho_pfns){ first, first + PHYS_PFN(cma_get_size(c)) };
+	add_reserved(cma_get_base(c), cma_get_size(c));
 	return 0;
+}
+
+/* Also what this kernel has given to the page allocator, because a driver failed */
+static void __init add_devicetree(void)
+{
+	struct device_node *root __free(device_node) =
+		of_find_node_by_path("/reserved-memory");
+	struct resource res;
+	int i;
+
+	for_each_available_child_of_node_scoped(root, np)
+		for (i = 0; !of_address_to_resource(np, i, &res); i++)
+			add_reserved(res.start, resource_size(&res));
 }
 
 static int __init kho_ram_init(void)
@@ -127,6 +149,7 @@ static int __init kho_ram_init(void)
 
 	kho_boot_nodes = node_states[N_MEMORY];
 	cma_for_each_area(add_cma, NULL);
+	add_devicetree();
 	arch_kho_walk_ram(&max, count_ram);
 	kho_ram = kvcalloc(max, sizeof(*kho_ram), GFP_KERNEL);
 	if (!kho_ram)
@@ -285,7 +308,7 @@ static const char *why_unusable(u64 addr, u64 len)
 	if (is_crashkernel(pfn, nr))
 		return "it is in memory of the crash kernel";
 	if (is_cma(pfn, nr))
-		return "it is in a CMA area (migrate movable pages first)";
+		return "it is in CMA, or reserved by the devicetree (migrate movable pages first)";
 	if (!kho_ram_nr)
 		return "it is too early: wait for postcore_initcall()";
 	if (!kho_ram_was_there(pfn, nr))
@@ -325,17 +348,23 @@ static const char *why_not_page(struct page *page, bool first)
 	return NULL;
 }
 
-static bool is_any_poisoned(unsigned long pfn, unsigned long end)
+/**
+ * kho_ram_find_poison() - look for a page in which the hardware has failed
+ * @pfn: where to begin
+ * @end: where to stop
+ *
+ * Context: may sleep.
+ * Return: the first such page, or @end.
+ */
+unsigned long kho_ram_find_poison(unsigned long pfn, unsigned long end)
 {
-	if (!kho_any_poisoned())
-		return false;
-	for (; pfn < end; pfn++) {
-		if (PageHWPoison(pfn_to_page(pfn)))
-			return true;
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE) ||
+	    !atomic_long_read(&num_poisoned_pages))
+		return end;
+	for (; pfn < end && !PageHWPoison(pfn_to_page(pfn)); pfn++)
 		if (!(pfn % pageblock_nr_pages))
 			cond_resched();
-	}
-	return false;
+	return pfn;
 }
 
 /*
@@ -355,7 +384,7 @@ static const char *why_not_pages(unsigned long pfn, unsigned long nr, bool folio
 			min(pageblock_end_pfn(at), end - 1);
 	} while (!why && at < end);
 
-	if (!why && is_any_poisoned(pfn, end))
+	if (!why && kho_ram_find_poison(pfn, end) < end)
 		why = "the hardware has failed there (use other memory)";
 	return why;
 }

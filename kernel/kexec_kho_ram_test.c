@@ -265,7 +265,7 @@ static void cma_test(struct kunit *test)
 	struct page *page = test->priv, *bad = page + TEST_BAD;
 	unsigned long pfn = page_to_pfn(bad);
 
-	if (kho_cma_nr == MAX_CMA_AREAS)
+	if (kho_cma_nr == ARRAY_SIZE(kho_cma))
 		kunit_skip(test, "there are so many already");
 
 	kho_cma[kho_cma_nr++] = (struct kho_pfns){ pfn, pfn + 2 };

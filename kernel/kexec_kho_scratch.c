@@ -39,6 +39,9 @@
 /* Empty if there is none */
 struct kho_mem kho_scratch;
 
+/* It is reserved, because nothing was handed over */
+bool kho_scratch_is_reserved;
+
 static bool kho_enabled __ro_after_init;
 static unsigned long long kho_scratch_size __initdata;
 
@@ -126,7 +129,7 @@ u64 __weak arch_kho_early_room(u64 ram)
  * What the next kernel may need before it knows what is preserved: page tables
  * for the linear map; its copy of the memory table and the ranges that it
  * reserves. However memory is cut up, the table has few entries for a chunk (see
- * kexec_kho_mem.c), and the ranges are few (see kexec_kho_runs.c).
+ * kexec_kho_table.c), and the ranges are few (see kexec_kho_runs.c).
  */
 static u64 early_room(u64 ram)
 {
@@ -205,18 +208,8 @@ void __init kho_scratch_reserve(u64 initrd)
 
 	memblock_mark_kho_scratch(addr, size);
 	kho_scratch = (struct kho_mem){ .addr = addr, .len = size };
+	kho_scratch_is_reserved = true;
 	pr_info("scratch: %llu MiB at %pa\n", size >> 20, &addr);
-}
-
-/**
- * kho_scratch_release() - let the page allocator have scratch, as CMA
- *
- * After a handover, scratch is not reserved and this changes nothing.
- */
-void __init kho_scratch_release(void)
-{
-	if (!is_kho_boot() && kho_scratch.len)
-		memblock_phys_free(kho_scratch.addr, kho_scratch.len);
 }
 
 /*
@@ -340,6 +333,24 @@ static u64 segment_bytes(const struct kimage *image)
 	return sum;
 }
 
+/* The image is written there: not where the hardware has failed */
+static bool try_scratch(struct kexec_buf *kbuf,
+			int (*func)(struct resource *, void *))
+{
+	unsigned long pfn = PHYS_PFN(kho_scratch.addr), stop;
+	unsigned long end = PHYS_PFN(kho_scratch.addr + kho_scratch.len);
+
+	for (; pfn < end; pfn = stop + 1) {
+		struct resource res = { .start = PFN_PHYS((u64)pfn) };
+
+		stop = kho_ram_find_poison(pfn, end);
+		res.end = PFN_PHYS((u64)stop) - 1;
+		if (stop > pfn && func(&res, kbuf) == 1)
+			return true;
+	}
+	return false;
+}
+
 /**
  * kho_locate_mem_hole() - find room in scratch for a kexec segment
  * @kbuf: the segment
@@ -351,16 +362,12 @@ static u64 segment_bytes(const struct kimage *image)
 int kho_locate_mem_hole(struct kexec_buf *kbuf,
 			int (*func)(struct resource *, void *))
 {
-	struct resource res = {
-		.start = kho_scratch.addr,
-		.end = kho_scratch.addr + kho_scratch.len - 1,
-	};
 	u64 need;
 
 	need = segment_bytes(kbuf->image) + kbuf->memsz +
 	       early_room(PFN_PHYS((u64)get_num_physpages()));
 
-	if (need <= kho_scratch.len && func(&res, kbuf) == 1)
+	if (need <= kho_scratch.len && try_scratch(kbuf, func))
 		return 1;
 
 	pr_err("image does not fit: its segments up to one of %lu KiB, and the next kernel's early memory, need %llu KiB in scratch, which has %llu KiB, in part occupied; boot with a larger kho_scratch=\n",

@@ -225,13 +225,6 @@ static void encode(struct kho_encoder *enc, struct xarray *chunks)
 	end_extent(enc);
 }
 
-static int cmp_addr(const void *a, const void *b)
-{
-	const struct kho_mem *x = a, *y = b;
-
-	return x->addr < y->addr ? -1 : x->addr > y->addr;
-}
-
 /* The pages that have the table and the bits of chunks, sorted */
 static int list_table_pages(const struct kho_table *table, struct xarray *chunks,
 			    struct kho_walk *w, size_t bitmaps)
@@ -253,7 +246,7 @@ static int list_table_pages(const struct kho_table *table, struct xarray *chunks
 	xa_for_each(chunks, index, c)
 		if (!has_few_runs(c))
 			*m++ = (struct kho_mem){ virt_to_phys(c->bits), PAGE_SIZE };
-	sort(meta, w->metas, sizeof(*meta), cmp_addr, NULL);
+	sort(meta, w->metas, sizeof(*meta), kho_mem_cmp, NULL);
 	w->meta = meta;
 	return 0;
 }

@@ -17,6 +17,7 @@
 #include <linux/maple_tree.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/page_ref.h>
 #include <linux/sched.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
@@ -223,15 +224,23 @@ bool kho_track_has(unsigned long pfn, unsigned long nr, bool folio)
 		is_all_preserved(pfn, end) && !is_any_joined(pfn, end);
 }
 
-/* A folio that a range cuts is pages from then on */
-static int cut_folio(unsigned long pfn)
+/* A folio that a range cuts is pages from then on: have bits for them */
+static int prepare_cut(unsigned long pfn)
 {
 	struct kho_chunk *c = find_chunk(pfn / CHUNK_PAGES);
-	int err = c ? kho_chunk_cut(c, pfn % CHUNK_PAGES) : 0;
 
-	/* It may have got bits */
+	if (!c || !kho_chunk_is_joined(c, pfn % CHUNK_PAGES))
+		return 0;
 	forget_hot();
-	return err;
+	return kho_chunk_expand(c);
+}
+
+static void cut_folio(unsigned long pfn)
+{
+	struct kho_chunk *c = find_chunk(pfn / CHUNK_PAGES);
+
+	if (c && kho_chunk_is_joined(c, pfn % CHUNK_PAGES))
+		kho_chunk_cut(c, pfn % CHUNK_PAGES);
 }
 
 static void clear_range(unsigned long pfn, unsigned long end)
@@ -261,6 +270,14 @@ static void unlist(void)
 	__mt_destroy(&kho_listed);
 }
 
+/* Whoever takes part hears of it from a work item */
+static void make_void(void)
+{
+	kho_use = KHO_USE_VOID;
+	unlist();
+	queue_work(system_unbound_wq, kho_void_work);
+}
+
 /**
  * kho_track_change() - what a handover has relied on is no longer true
  *
@@ -279,11 +296,9 @@ int kho_track_change(void)
 	if (kho_use == KHO_USE_JUMP)
 		return -EBUSY;
 
-	kho_use = KHO_USE_VOID;
-	unlist();
 	pr_info("what is handed over has changed (%s, pid %d): the handover is aborted, and the jump makes another\n",
 		current->comm, task_pid_nr(current));
-	schedule_work(kho_void_work);
+	make_void();
 	return 0;
 }
 
@@ -319,11 +334,19 @@ static void drop_empty_chunks(unsigned long pfn, unsigned long end)
 static noinline int preserve_range(unsigned long pfn, unsigned long nr,
 				   unsigned int order)
 {
-	struct kho_mem mem = { PFN_PHYS((u64)pfn), PFN_PHYS((u64)nr) };
+	struct kho_mem mem = { .addr = PFN_PHYS((u64)pfn) };
 	struct kho_span s;
 	int err;
 
+	/* More than there can be is not whole pages */
+	if (nr <= PHYS_PFN(PHYS_ADDR_MAX))
+		mem.len = PFN_PHYS((u64)nr);
 	err = kho_ram_check(&mem, order);
+	if (err)
+		return err;
+	/* What only a node has preserved is free for others: that node is made anew */
+	if (kho_writer != current && is_listed_only(pfn, pfn + nr))
+		err = kho_track_change();
 	if (err)
 		return err;
 	if (is_any_preserved(pfn, pfn + nr)) {
@@ -343,13 +366,26 @@ static noinline int preserve_range(unsigned long pfn, unsigned long nr,
 	return 0;
 }
 
+static bool is_any_poisoned(void)
+{
+	return IS_ENABLED(CONFIG_MEMORY_FAILURE) &&
+	       atomic_long_read(&num_poisoned_pages);
+}
+
+/* All that kho_ram_check() looks at in a page, or a folio's first, is as with most */
+static __always_inline bool is_plain(const struct page *page)
+{
+	return !(page->flags & (BIT(PG_reserved) | BIT(PG_lru) | __PG_HWPOISON)) &&
+	       page_ref_count(page) && page->page_type == UINT_MAX;
+}
+
 static __always_inline int preserve_page_locked(struct page *page)
 {
 	unsigned long pfn = page_to_pfn(page), bit = pfn % CHUNK_PAGES;
 	struct kho_chunk *c = kho_hot_pages.chunk;
 
 	lockdep_assert_held(&kho_track_lock);
-	if (kho_hot_pages.index != pfn / CHUNK_PAGES || !kho_page_is_plain(page) ||
+	if (kho_hot_pages.index != pfn / CHUNK_PAGES || !is_plain(page) ||
 	    __test_and_set_bit(bit, c->bits))
 		return preserve_range(pfn, 1, 0);
 
@@ -371,7 +407,7 @@ static noinline int preserve_large(struct page *page, unsigned int order)
 	guard(mutex)(&kho_track_lock);
 	c = kho_hot_folios.chunk;
 	if (kho_hot_folios.index != pfn / CHUNK_PAGES || c->order != order ||
-	    !kho_page_is_plain(page) || kho_any_poisoned() ||
+	    !is_plain(page) || is_any_poisoned() ||
 	    __test_and_set_bit(bit >> order, &c->heads))
 		return preserve_range(pfn, 1UL << order, order);
 
@@ -417,14 +453,13 @@ int kho_track_add_page(struct page *page)
 
 /**
  * kho_track_drop_page() - forget a page, if it is preserved
- * @pfn: the page
+ * @pfn: the page, in no larger folio
  *
  * Context: holds the set, and kho_track_change() has allowed it.
  */
 void kho_track_drop_page(unsigned long pfn)
 {
-	if (!cut_folio(pfn))
-		clear_range(pfn, pfn + 1);
+	clear_range(pfn, pfn + 1);
 }
 
 static int unpreserve(struct page *page, unsigned long nr, bool folio)
@@ -439,13 +474,13 @@ static int unpreserve(struct page *page, unsigned long nr, bool folio)
 	if (!is_any_preserved(pfn, end))
 		return 0;
 
-	err = kho_track_change();
+	err = prepare_cut(pfn) ?: prepare_cut(end) ?: kho_track_change();
 	if (err)
 		return err;
-	err = cut_folio(pfn) ?: end % CHUNK_PAGES ? cut_folio(end) : 0;
-	if (!err)
-		clear_range(pfn, end);
-	return err;
+	cut_folio(pfn);
+	cut_folio(end);
+	clear_range(pfn, end);
+	return 0;
 }
 
 /**
@@ -487,7 +522,7 @@ EXPORT_SYMBOL_GPL(kho_preserve_folio);
  * Context: may sleep.
  * Return: 0: none of it is preserved any more; -EBUSY during the jump: it is on its
  * way to the next kernel, and must not be freed; -ENOMEM, only for a part of what
- * was preserved as one large folio: nothing has changed.
+ * was preserved as one large folio: all of it still is.
  */
 int kho_unpreserve_folio(struct folio *folio)
 {
@@ -646,26 +681,20 @@ void kho_track_begin(struct work_struct *work)
 	kho_void_work = work;
 }
 
-/* To read memory in which the hardware has failed is a panic, here or there */
 static int check_hardware(void)
 {
-	unsigned long index, bit;
+	unsigned long index;
 	struct kho_chunk *c;
+	int err = 0;
 
-	if (!kho_any_poisoned())
+	if (!is_any_poisoned())
 		return 0;
-	xa_for_each(&kho_chunks, index, c)
-		for (bit = kho_chunk_next(c, 0); bit < CHUNK_PAGES;
-		     bit = kho_chunk_next(c, bit + 1)) {
-			unsigned long pfn = index * CHUNK_PAGES + bit;
-
-			if (!PageHWPoison(pfn_to_page(pfn)))
-				continue;
-			pr_err("the page at %#llx is preserved, and the hardware has failed there: its owner must give it up\n",
-			       PFN_PHYS((u64)pfn));
-			return -EIO;
-		}
-	return 0;
+	xa_for_each(&kho_chunks, index, c) {
+		err = kho_chunk_check_hardware(c, index);
+		if (err)
+			break;
+	}
+	return err;
 }
 
 /**
@@ -710,11 +739,16 @@ bool kho_track_is_void(void)
 
 /**
  * kho_track_seal() - let nothing change any more: the jump is under way
+ * @table: the table of the active handover
+ * @page_shift: log2 of the page size of the kernel that takes it, or 0
+ * @why: filled with the reason if such a kernel cannot
  *
- * Context: holds the activation lock; a handover is active.
- * Return: 0; -ESTALE if that is void; -EIO as kho_track_encode().
+ * Context: holds the activation lock.
+ * Return: 0; -ESTALE if the handover is void; -EIO as kho_track_encode(); -EINVAL if
+ * the kernel cannot take it.
  */
-int kho_track_seal(void)
+int kho_track_seal(const struct kho_table *table, unsigned int page_shift,
+		   struct kho_why *why)
 {
 	int err;
 
@@ -722,19 +756,26 @@ int kho_track_seal(void)
 	if (kho_use != KHO_USE_HANDOVER)
 		return -ESTALE;
 	err = check_hardware();
+	if (!err && page_shift && page_shift != PAGE_SHIFT)
+		err = kho_table_check(table, page_shift, why);
 	if (!err)
 		kho_use = KHO_USE_JUMP;
 	return err;
 }
 
 /**
- * kho_track_unseal() - undo kho_track_seal(), if there was one
+ * kho_track_unseal() - there is no jump after all
+ *
+ * Some may have been told meanwhile that it is too late for a change: if it was
+ * sealed, the handover is void.
  */
 void kho_track_unseal(void)
 {
 	guard(mutex)(&kho_track_lock);
-	if (kho_use == KHO_USE_JUMP)
-		kho_use = KHO_USE_HANDOVER;
+	if (kho_use != KHO_USE_JUMP)
+		return;
+	pr_info("kexec does not go on: the handover is aborted, and the next try makes another\n");
+	make_void();
 }
 
 /**

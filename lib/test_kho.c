@@ -958,7 +958,7 @@ static int test_kho_notify(struct notifier_block *nb, unsigned long event,
 			   void *fdt)
 {
 	if (event == KEXEC_KHO_JUMP)
-		strcpy(page_address(late), LATE);
+		strscpy(page_address(late), LATE, PAGE_SIZE);
 	if (event != KEXEC_KHO_DUMP)
 		return NOTIFY_DONE;
 	if (fail)

@@ -5,7 +5,8 @@
  * The outgoing kernel describes what it leaves behind in a flattened
  * devicetree, the handover FDT, and keeps the memory that this mentions from
  * being reused; the incoming kernel finds both as they were. Start with
- * Documentation/kho/driver.rst.
+ * Documentation/kho/driver.rst; contexts and errors are with the functions, in
+ * kernel/kexec_kho_{out,track,vmalloc,scratch,in}.c.
  */
 #ifndef LINUX_KEXEC_HANDOVER_H
 #define LINUX_KEXEC_HANDOVER_H
@@ -28,8 +29,8 @@ struct page;
  *	earlier. NOTIFY_BAD says that what was written is no longer true: then
  *	there is an ABORT, and another DUMP
  * @KEXEC_KHO_JUMP:  the jump is next: the last chance to bring preserved memory up
- *	to date. Devices are shut down, all other CPUs have stopped, with any lock
- *	held: it must not sleep or take a lock, and cannot fail
+ *	to date. Devices are shut down, interrupts are off, all other CPUs have
+ *	stopped, with any lock held: it must not sleep or take a lock, and cannot fail
  *
  * An event that a notifier has no use for it answers with NOTIFY_DONE.
  */
@@ -132,9 +133,10 @@ static inline int kho_preserve_folio(struct folio *folio)
 	return -EOPNOTSUPP;
 }
 
+/* There is nothing to undo */
 static inline int kho_unpreserve_folio(struct folio *folio)
 {
-	return -EOPNOTSUPP;
+	return 0;
 }
 
 static inline int kho_preserve_pages(struct page *page, unsigned long nr_pages)
@@ -145,7 +147,7 @@ static inline int kho_preserve_pages(struct page *page, unsigned long nr_pages)
 static inline int kho_unpreserve_pages(struct page *page,
 				       unsigned long nr_pages)
 {
-	return -EOPNOTSUPP;
+	return 0;
 }
 
 static inline int kho_preserve_vmalloc(void *ptr, struct kho_vmalloc *kv)
@@ -154,7 +156,6 @@ static inline int kho_preserve_vmalloc(void *ptr, struct kho_vmalloc *kv)
 	return -EOPNOTSUPP;
 }
 
-/* There is nothing to undo */
 static inline int kho_unpreserve_vmalloc(struct kho_vmalloc *kv)
 {
 	*kv = (struct kho_vmalloc){ };

@@ -148,8 +148,8 @@ static void find_state(void)
 	int node = -FDT_ERR_NOTFOUND;
 
 	if (fdt)
-		node = fdt_node_offset_by_compatible(fdt, -1, SAMPLE_COMPATIBLE);
-	if (node < 0)
+		node = fdt_subnode_offset(fdt, 0, "kho-sample");
+	if (node < 0 || fdt_node_check_compatible(fdt, node, SAMPLE_COMPATIBLE))
 		pr_info("no handover: starting at %u\n", counter);
 	else if (read_node(fdt, node))
 		pr_info("handover not used: starting at %u\n", counter);

@@ -153,10 +153,16 @@ static void check_same_memory(void)
 	}
 }
 
-/* The scratch of a boot without a handover */
+unsigned long kho_ram_find_poison(unsigned long pfn, unsigned long end)
+{
+	return end;
+}
+
+/* The scratch of a boot without a handover; somebody finds a table there that is in use */
 static void check_new_scratch(void)
 {
 	struct kho_mem s = kho_scratch;
+	u64 table = s.addr + s.len / 2 + 100;
 
 	if (machine.is_confidential)
 		must(!s.len && !kho_is_enabled());
@@ -164,7 +170,12 @@ static void check_new_scratch(void)
 		return;
 	must(all_are(s.addr, s.len, IN_RAM | USED, IN_RAM));
 	must(memblock_is_region_reserved(s.addr, s.len));
-	memblock_phys_free(s.addr, s.len);
+	memblock_reserve(table, 300);
+	kho_scratch_release();
+	must(memblock_is_region_reserved(table, 300));
+	must(!memblock_is_region_reserved(s.addr, PAGE_SIZE));
+	memblock_phys_free(table, 300);
+	kho_held.lates = 0;
 	memblock_clear_kho_scratch(s.addr, s.len);
 }
 
@@ -353,7 +364,6 @@ static void check_runs(unsigned long reserved)
 	for (i = 0; i < kho_held.runs; i++) {
 		const struct kho_mem *r = &kho_held.run[i];
 
-		must(PAGE_ALIGNED(r->addr | r->len));
 		must(all_are(r->addr, r->len, IN_RAM | USED | SCRATCH | NOW,
 			     IN_RAM | NOW));
 		must(!i || r->addr >= r[-1].addr + r[-1].len);
@@ -378,13 +388,18 @@ static void check_accepted(unsigned long reserved)
 	check_runs(reserved);
 }
 
+/* A run may begin or end within a page, which somebody else has a part of */
 static void fast check_gaps(const struct kho_mem *run)
 {
-	u8 *f = frame + ((run->addr - RAM_BASE) >> FRAME_SHIFT);
-	u8 *end = f + (run->len >> FRAME_SHIFT);
+	u64 from = PAGE_ALIGN(run->addr);
+	u64 to = ALIGN_DOWN(run->addr + run->len, PAGE_SIZE), at;
 
-	for (; f < end; f++)
-		must(!(*f & FREED) == !!(*f & (KEPT | LATE)));
+	for (at = ALIGN_DOWN(run->addr, 1UL << FRAME_SHIFT); at < run->addr + run->len;
+	     at += 1UL << FRAME_SHIFT) {
+		u8 f = frame[(at - RAM_BASE) >> FRAME_SHIFT];
+
+		must(!(f & FREED) == (f & (KEPT | LATE) || at < from || at >= to));
+	}
 }
 
 /*

@@ -30,10 +30,8 @@ static void expect_refusal(int err, const struct kho_why *why)
 }
 
 /* The ranges of mem properties, found by libfdt only */
-static unsigned int walked, listed;
-
 static int count_ranges(const struct kho_ranges *ranges, unsigned int node,
-			struct kho_why *why)
+			void *walked, struct kho_why *why)
 {
 	unsigned int i;
 
@@ -44,18 +42,17 @@ static int count_ranges(const struct kho_ranges *ranges, unsigned int node,
 		must(mem.len && mem.addr + mem.len > mem.addr);
 		must(!((mem.addr | mem.len) & 0xfff));
 	}
-	walked += ranges->nr;
+	*(unsigned int *)walked += ranges->nr;
 	return 0;
 }
 
 static void check_walk(const void *fdt)
 {
+	unsigned int walked = 0, listed = 0;
 	struct kho_why why;
 	int node, len;
 
-	walked = 0;
-	listed = 0;
-	must(!kho_fdt_walk_mem(fdt, count_ranges, &why));
+	must(!kho_fdt_walk_mem(fdt, count_ranges, &walked, &why));
 	for (node = fdt_next_node(fdt, 0, NULL); node >= 0;
 	     node = fdt_next_node(fdt, node, NULL))
 		if (fdt_getprop(fdt, node, KHO_PROP_MEM, &len))

@@ -57,9 +57,11 @@ static void free_one(struct page *page)
 	__asan_poison_memory_region((void *)page_phys(page), PAGE_SIZE);
 }
 
+/* A reserved page has the reference that it was initialised with */
 void ClearPageReserved(struct page *page)
 {
 	take(page);
+	page->count = 1;
 }
 
 void set_page_count(struct page *page, int count)
@@ -68,15 +70,26 @@ void set_page_count(struct page *page, int count)
 	page->count = count;
 }
 
-void prep_compound_page(struct page *page, unsigned int order)
+void __SetPageHead(struct page *page)
+{
+	must(state_of(page) == TAKEN && page->count == 1 && !page->order);
+}
+
+void set_compound_head(struct page *tail, struct page *head)
+{
+	must(state_of(tail) == TAKEN && !tail->count && !tail->order);
+	must(state_of(head) == TAKEN && head->count == 1);
+}
+
+void prep_compound_head(struct page *page, unsigned int order)
 {
 	unsigned long i;
 
 	must(order <= MAX_PAGE_ORDER);
 	must(IS_ALIGNED(page_to_pfn(page), 1UL << order));
 	page_phys(page + (1UL << order) - 1);
-	for (i = 0; i < 1UL << order; i++)
-		must(state_of(page + i) == TAKEN && !page[i].count && !page[i].order);
+	for (i = 1; i < 1UL << order; i++)
+		set_compound_head(page + i, page);
 	page->order = order;
 }
 

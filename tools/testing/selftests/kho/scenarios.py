@@ -193,7 +193,7 @@ SCENARIOS = [
              cmdline="kho=on kho_set=blocks=76 kho_more=hugepages=350 kho_pool=350 "
              "kho_says=HugeTLB:.not.allocating.350"),
     # It wants to be as high as it can in what it may have; the first initrd has the end of that.
-    Scenario("reserved-size", arches=ARM64, check=dtc_round_trip, dts=POOL,
+    Scenario("reserved-size", arches=ARM64, stages=3, check=dtc_round_trip, dts=POOL,
              cmdline="kho=on kho_set=blocks=180"),
     Scenario("room-crashkernel", script="room", timeout=240, check=dtc_round_trip,
              cmdline="kho=on kho_set=blocks=76 kho_more=CRASH=600M "

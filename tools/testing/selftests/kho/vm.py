@@ -48,7 +48,9 @@ def devicetree(qemu, scenario, out):
     made, used = out / "qemu.tree", out / "machine.tree"
     subprocess.run([*qemu, "-machine", f"dumpdtb={made}"], check=True, capture_output=True)
     text = subprocess.run(["dtc", "-q", "-I", "dtb", made], check=True, capture_output=True).stdout
-    subprocess.run(["dtc", "-q", "-o", used], input=text + scenario.dts.encode(), check=True)
+    # First, so that nodes behind it move if it grows.
+    text = text.replace(b"/dts-v1/;", b"/dts-v1/;\n" + scenario.dts.encode(), 1)
+    subprocess.run(["dtc", "-q", "-o", used], input=text, check=True)
     return used
 
 

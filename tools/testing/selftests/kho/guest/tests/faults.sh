@@ -124,7 +124,7 @@ case $kho_stage in
 	inject "activation, twice each time" kernfs_fop_write_iter 20 100000 after_activation \
 		two_put 1 $KHO/active
 	check "the log says that it failed" \
-		logged "kho: activation failed: -ENOMEM; nothing has changed"
+		logged "kho: activation failed: -ENOMEM; no handover is active"
 	check "activation leaks nothing" same preserved
 
 	inject "setting fdt_max" kernfs_fop_write_iter 2 100000 after_fdt_max \

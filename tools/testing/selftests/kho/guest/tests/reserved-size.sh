@@ -2,6 +2,7 @@
 # Reserved memory that the devicetree gives only a size stays where it is: each kernel would
 # choose a place for itself, before it knows what is preserved ($kho_set).
 area() { dmesg | sed -n 's/.*reserved mem: \(0x[0-9a-f]*\)\.\..* pool$/\1/p'; }
+TREE=/proc/device-tree/reserved-memory
 case $kho_stage in
 0)	check "there is such an area: $(area)" [ -n "$(area)" ]
 	check "kexec loads main" kexec_load main "kho_area=$(area)"
@@ -12,5 +13,9 @@ case $kho_stage in
 	kexec_go ;;
 1)	check_arrival main
 	check "the area is where it was: $(area)" [ "$(area)" = "$kho_area" ]
-	check_state ;;
+	check_state
+	check "/chosen is whole" [ -s /proc/device-tree/chosen/bootargs ]
+	kexec_to main "kho=off" ;;
+2)	check "without a handover, the kernel may place it" [ ! -e $TREE/pool/reg ]
+	check "there is such an area: $(area)" [ -n "$(area)" ] ;;
 esac
