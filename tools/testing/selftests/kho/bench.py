@@ -257,7 +257,7 @@ def figure_list():
         Figure("restore one page", ("100k",), each("restore"), 116),
         Figure("preserve a range, per page", ("1G",), each("preserve"), 0.4, "{:.3f}"),
         Figure("restore a range, per page", ("1G",), each("restore"), 3.5, "{:.1f}"),
-        Figure("preserve a folio of 2 MiB", ("folios-1G",), each("preserve", "calls"), 170),
+        Figure("preserve a folio of 2 MiB", ("folios-1G",), each("preserve", "calls"), 120),
         Figure("restore a folio of 2 MiB", ("folios-1G",), each("restore", "calls"), 5000),
         Figure("activate with 500,000 fragments", ("500k",), lambda r: r["activation"], 2e6),
         Figure("memory table, bytes per fragment", ("500k",), each("table"), 0.6, "{:.2f}"),
