@@ -168,7 +168,7 @@ int kho_check_kexec(struct kimage *image)
  */
 void kho_kexec_failed(void)
 {
-	kho_out_unseal();
+	kho_track_unseal();
 }
 
 /**

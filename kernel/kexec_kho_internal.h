@@ -201,7 +201,6 @@ int kho_out_abort(void);
 bool kho_out_is_active(void);
 int kho_out_seal(unsigned int page_shift);
 bool kho_out_is_sealed_for(unsigned int page_shift);
-void kho_out_unseal(void);
 void kho_out_jump(void);
 void kho_out_window(struct kho_mem *window);
 ssize_t kho_out_read(char *buf, size_t count, loff_t pos);

@@ -395,6 +395,12 @@ static void end_void(struct work_struct *work)
 		kho_deactivate();
 }
 
+static int give_up_changing(void)
+{
+	pr_err("what is handed over goes on changing: try again\n");
+	return -EBUSY;
+}
+
 static int kho_activate(void)
 {
 	bool is_void = true;
@@ -407,10 +413,8 @@ static int kho_activate(void)
 
 	for (tries = 0; is_void && tries < MAX_TRIES; tries++)
 		err = write_handover(&is_void);
-	if (is_void) {
-		pr_err("what is handed over goes on changing: try again\n");
-		err = -EBUSY;
-	}
+	if (is_void)
+		err = give_up_changing();
 	if (err) {
 		pr_err("activation failed: %pe; no handover is active\n",
 		       ERR_PTR(err));
@@ -580,15 +584,14 @@ static int seal_handover(unsigned int page_shift)
 		if (err != -ESTALE)
 			return err;
 	}
-	pr_err("what is handed over goes on changing: try again\n");
-	return -EBUSY;
+	return give_up_changing();
 }
 
 /**
  * kho_out_seal() - have a handover active that nothing changes any more
  * @page_shift: log2 of the page size of the kernel that takes it, or 0
  *
- * Context: may sleep. No error after that but with kho_out_unseal().
+ * Context: may sleep. No error after that but with kho_track_unseal().
  * Return: 0; -EINTR if the task was killed while it waited; another error, then the
  * log says why, and the machine goes on.
  */
@@ -616,16 +619,6 @@ int kho_out_seal(unsigned int page_shift)
 bool kho_out_is_sealed_for(unsigned int page_shift)
 {
 	return kho_track_is_sealed() && kho_out.page_shift == page_shift;
-}
-
-/**
- * kho_out_unseal() - there is no jump after all
- *
- * What was active is aborted: drivers may have been told that it is too late.
- */
-void kho_out_unseal(void)
-{
-	kho_track_unseal();
 }
 
 /**
