@@ -139,6 +139,9 @@ case $kho_stage in
 
 	inject "loading an image" __x64_sys_kexec_file_load 10 3 after_load \
 		nth kexec -s -l /boot/nokho/image --command-line=x
+	# One page for 511 of the image's: too rare to be met above.
+	inject "listing the pages of an image" kimage_add_entry 3 100000 after_load \
+		nth kexec -s -l /boot/nokho/image --command-line=x
 	check "loading an image leaks nothing" same preserved
 
 	check "no notifier was called in vain" fails logged "test_kho.*ERROR"
