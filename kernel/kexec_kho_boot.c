@@ -35,7 +35,6 @@
  * @meta:   the parts of the table and the bits of chunks, sorted, whole pages
  * @metas:  length of that
  * @bottom_up: how memblock allocated before it was confined to scratch
- * @low:    memory below counted as scratch
  * @initrd: bytes of this kernel's initrd
  */
 static struct kho_offer {
@@ -50,7 +49,6 @@ static struct kho_offer {
 	struct kho_mem *meta;
 	unsigned long metas;
 	bool bottom_up;
-	phys_addr_t low;
 	u64 initrd;
 } kho_offer __initdata;
 
@@ -146,7 +144,6 @@ void __init kho_early_init(phys_addr_t low, u64 initrd)
 	if (!kho_offer.made)
 		return;
 
-	kho_offer.low = low;
 	if (check_fdt_early(low, &why)) {
 		refuse(&why);
 		return;
@@ -553,7 +550,7 @@ static int __init take_over(struct kho_why *why)
  * kho_memory_init() - reserve all that was handed over; have scratch in place
  *
  * Context: all RAM is mapped and memblock may resize its arrays. From here on,
- * memblock allocates from all free memory, and from scratch last.
+ * memblock allocates from all free memory but scratch.
  */
 void __init kho_memory_init(void)
 {
@@ -564,11 +561,10 @@ void __init kho_memory_init(void)
 	if (kho_offer.made && take_over(&why))
 		refuse(&why);
 	memblock_clear_kho_scratch_only();
-	if (kho_offer.low)
-		memblock_clear_kho_scratch(0, kho_offer.low);
-
 	if (kho_is_enabled() && !kho_scratch.len)
 		kho_scratch_reserve(kho_offer.initrd);
+	if (kho_scratch.len)
+		kho_scratch_hold();
 }
 
 #if IS_ENABLED(CONFIG_KEXEC_HANDOVER_KUNIT_TEST)

@@ -47,7 +47,7 @@ bool __init kho_is_mapped_ram(u64 addr, u64 len)
  * @limit: only below this address
  * @flags: %MEMBLOCK_HOTPLUG, if what can be unplugged counts as well
  *
- * Return: bytes, scratch included.
+ * Return: bytes; of scratch, too, as long as it is not held.
  */
 u64 __init kho_free_bytes(u64 limit, enum memblock_flags flags)
 {

@@ -15,9 +15,11 @@
  * which the kernel does not take for itself, can.
  */
 #define for_each_keepable_range(i, start, end)				\
-	for_each_free_mem_range(i, NUMA_NO_NODE,			\
-				MEMBLOCK_HOTPLUG | MEMBLOCK_KHO_AVOID,	\
-				start, end, NULL)
+	for_each_free_mem_range(i, NUMA_NO_NODE, MEMBLOCK_HOTPLUG,	\
+				start, end, NULL)			\
+		if (kho_scratch_has(*(start)))				\
+			;						\
+		else
 
 /* Whole pages, so that all can be freed later */
 static inline size_t kho_array_len(size_t nr, size_t size)

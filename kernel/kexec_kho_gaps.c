@@ -32,33 +32,23 @@
 	(IS_ENABLED(CONFIG_DEFERRED_STRUCT_PAGE_INIT) &&	\
 	 IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP) && !mirrored_kernelcore)
 
-/* Firmware's tables and the like */
-#define MAX_LATE	64
-
 /**
  * struct kho_held - what is reserved for a handover
  * @plan:   which gaps are reserved with what is preserved
+ * @free:   bytes that can be kept, or booted in
  * @run:    what is reserved, sorted
  * @runs:   length of that
  * @max_runs: room in that
  * @run_bytes: bytes in all of @run
- * @reserved: how many of @run memblock has
- * @late:   what others have reserved in @run since, or in scratch
- * @lates:  length of that
  */
 static struct kho_held {
 	struct kho_plan plan;
+	u64 free;
 	struct kho_mem *run;
 	unsigned long runs;
 	unsigned long max_runs;
 	u64 run_bytes;
-	unsigned long reserved;
-	struct kho_mem late[MAX_LATE];
-	unsigned int lates;
 } kho_held __initdata;
-
-/* Gaps are reserved and not free yet */
-static bool kho_has_gaps;
 
 static bool __init is_keepable(u64 addr, u64 len)
 {
@@ -131,13 +121,11 @@ static u64 __init keepable_bytes(unsigned long *ranges)
 	return bytes;
 }
 
-/* Scratch counts as well: it is what memblock takes last */
 static int __init check_left(struct kho_why *why)
 {
 	u64 room = kho_boot_room(memblock_phys_mem_size());
-	u64 left = kho_free_bytes(PHYS_ADDR_MAX, MEMBLOCK_HOTPLUG);
+	u64 left = kho_held.free - min(kho_held.free, kho_held.run_bytes);
 
-	left -= min(left, kho_held.run_bytes);
 	if (left >= room)
 		return 0;
 	return kho_bad(why, "what is preserved, and gaps, leave %llu KiB: it takes %llu KiB",
@@ -148,9 +136,9 @@ static int __init check_left(struct kho_why *why)
 static void __init plan_runs(const struct kho_walk *w)
 {
 	unsigned long ranges;
-	u64 bytes = keepable_bytes(&ranges);
 
-	kho_plan_make(&kho_held.plan, w, is_keepable, bytes,
+	kho_held.free = keepable_bytes(&ranges);
+	kho_plan_make(&kho_held.plan, w, is_keepable, kho_held.free,
 		      kho_ample_room(memblock_phys_mem_size()));
 
 	/* Each range that can be kept can end one */
@@ -186,7 +174,7 @@ static struct kho_mem __init whole_blocks(const struct kho_mem *run)
 static int __init reserve_run(const struct kho_mem *run)
 {
 	struct kho_mem blocks = whole_blocks(run);
-	int err = memblock_reserve(run->addr, run->len);
+	int err = memblock_hold(run->addr, run->len);
 
 	if (err || !blocks.len)
 		return err;
@@ -196,19 +184,12 @@ static int __init reserve_run(const struct kho_mem *run)
 /* memblock's array may grow meanwhile, in scratch */
 static int __init reserve_runs(void)
 {
+	unsigned long i;
 	int err = 0;
 
-	while (!err && kho_held.reserved < kho_held.runs)
-		err = reserve_run(&kho_held.run[kho_held.reserved++]);
+	for (i = 0; !err && i < kho_held.runs; i++)
+		err = reserve_run(&kho_held.run[i]);
 	return err;
-}
-
-static void __init free_runs(void)
-{
-	unsigned long i;
-
-	for (i = 0; i < kho_held.reserved; i++)
-		memblock_phys_free(kho_held.run[i].addr, kho_held.run[i].len);
 }
 
 /**
@@ -229,24 +210,18 @@ int __init kho_gaps_reserve(const struct kho_walk *w, struct kho_why *why)
 	if (kho_held.runs > kho_held.max_runs || reserve_runs())
 		return kho_bad(why, "memblock cannot reserve %lu ranges: use a larger kho_scratch=",
 			       kho_held.runs);
-	kho_has_gaps = true;
 	return 0;
 }
 
 /**
  * kho_gaps_drop() - undo kho_gaps_reserve(), whatever that returned
- *
- * Context: memblock may allocate from all free memory: to free a range can take a
- * larger array.
  */
 void __init kho_gaps_drop(void)
 {
-	free_runs();
-	kho_has_gaps = false;
+	memblock_forget_held();
 	kho_free_array(kho_held.run, kho_held.max_runs, sizeof(*kho_held.run));
 	kho_held.run = NULL;
 	kho_held.runs = 0;
-	kho_held.reserved = 0;
 }
 
 /**
@@ -269,118 +244,6 @@ void __init kho_memmap_init(void)
 	}
 }
 
-/* Whether any of a range is reserved because of the handover */
-static bool __init is_in_run(phys_addr_t base, phys_addr_t size)
-{
-	unsigned long low = 0, high = kho_held.runs, mid;
-
-	/* The first run that ends behind @base */
-	while (low < high) {
-		mid = low + (high - low) / 2;
-		if (kho_held.run[mid].addr + kho_held.run[mid].len <= base)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < kho_held.runs && kho_held.run[low].addr < base + size;
-}
-
-static void __init note_late(phys_addr_t base, phys_addr_t size)
-{
-	if (!is_in_run(base, size) &&
-	    !(kho_scratch_is_reserved && kho_scratch_overlaps(base, size)))
-		return;
-
-	if (kho_held.lates < MAX_LATE)
-		kho_held.late[kho_held.lates] = (struct kho_mem){ base, size };
-	kho_held.lates++;
-}
-
-/**
- * kho_memory_reserved() - note that somebody reserves a range
- * @base: physical address
- * @size: bytes
- *
- * It may be one that is reserved as a gap already, or as scratch, and must not be
- * freed then: firmware leaves tables in memory that it says is free.
- */
-void __ref kho_memory_reserved(phys_addr_t base, phys_addr_t size)
-{
-	if (kho_has_gaps || kho_scratch_is_reserved)
-		note_late(base, size);
-}
-
-/**
- * kho_memory_is_held() - whether memory is reserved for a handover only
- * @base: physical address
- * @size: bytes
- *
- * For those who look at memblock to see what firmware, or the previous kernel by
- * way of it, has set aside for them: what the handover reserves is not that, and
- * the gaps in it are going to be free.
- *
- * Return: true if any of the range is, and gaps are not free yet.
- */
-bool __ref kho_memory_is_held(phys_addr_t base, phys_addr_t size)
-{
-	return kho_has_gaps && is_in_run(base, size);
-}
-
-static void __init reserve_late(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < kho_held.lates; i++)
-		memblock_reserve(kho_held.late[i].addr, kho_held.late[i].len);
-}
-
-/**
- * kho_scratch_release() - let the page allocator have scratch, as CMA
- *
- * After a handover, scratch is not reserved and this changes nothing.
- */
-void __init kho_scratch_release(void)
-{
-	if (!kho_scratch_is_reserved)
-		return;
-
-	kho_scratch_is_reserved = false;
-	if (kho_held.lates > MAX_LATE) {
-		pr_warn("scratch stays reserved: others have reserved too much there\n");
-		return;
-	}
-	memblock_phys_free(kho_scratch.addr, kho_scratch.len);
-	reserve_late();
-}
-
-static bool __init is_late(unsigned long pfn)
-{
-	unsigned int i;
-
-	for (i = 0; i < kho_held.lates; i++)
-		if (pfn >= PHYS_PFN(kho_held.late[i].addr) &&
-		    pfn < PFN_UP(kho_held.late[i].addr + kho_held.late[i].len))
-			return true;
-	return false;
-}
-
-static unsigned long __init free_block(unsigned long pfn, unsigned int order)
-{
-	unsigned long end = pfn + (1UL << order), pages = 0;
-
-	if (!kho_held.lates) {
-		memblock_free_pages(pfn_to_page(pfn), pfn, order);
-		return end - pfn;
-	}
-	for (; pfn < end; pfn++) {
-		if (is_late(pfn))
-			continue;
-		memblock_free_pages(pfn_to_page(pfn), pfn, 0);
-		pages++;
-	}
-	return pages;
-}
-
 static unsigned long __init free_range(u64 start, u64 end)
 {
 	unsigned long pfn = PFN_UP(start), last = PFN_DOWN(end), pages = 0;
@@ -390,20 +253,10 @@ static unsigned long __init free_range(u64 start, u64 end)
 		order = min(MAX_PAGE_ORDER, ilog2(last - pfn));
 		if (pfn)
 			order = min(order, __ffs(pfn));
-		pages += free_block(pfn, order);
+		memblock_free_pages(pfn_to_page(pfn), pfn, order);
+		pages += 1UL << order;
 	}
 	return pages;
-}
-
-static unsigned long __init late_bits(unsigned long pfn)
-{
-	unsigned long bits = 0;
-	unsigned int i;
-
-	for (i = 0; kho_held.lates && i < BITS_PER_LONG; i++)
-		if (is_late(pfn + i))
-			bits |= BIT(i);
-	return bits;
 }
 
 /* What of the pages of a chunk from @page to @end was not preserved */
@@ -415,8 +268,7 @@ static unsigned long __init free_bits(const struct kho_extent *x,
 	for (; page < end; page = (word + 1) * BITS_PER_LONG) {
 		word = BIT_WORD(page);
 		pfn = PHYS_PFN(x->mem.addr) + word * BITS_PER_LONG;
-		bits = ~x->kept[word] & ~late_bits(pfn) &
-		       BITMAP_FIRST_WORD_MASK(page);
+		bits = ~x->kept[word] & BITMAP_FIRST_WORD_MASK(page);
 		if (end - word * BITS_PER_LONG < BITS_PER_LONG)
 			bits &= BITMAP_LAST_WORD_MASK(end);
 		if (!bits)
@@ -464,18 +316,19 @@ static const struct kho_extent *__init free_gaps_in(u64 pos, u64 end,
 }
 
 /* Returns the number of pages. No block that is freed is on two nodes. */
-static unsigned long __init free_gaps(void)
+static unsigned long __init free_held(void)
 {
 	const struct kho_extent *x = kho_in.extent;
-	unsigned long pages = 0, i, start, end;
-	int region;
+	unsigned long pages = 0, start, end;
+	struct memblock_region *r;
+	int i;
 
-	for (i = 0; i < kho_held.runs; i++) {
-		const struct kho_mem *run = &kho_held.run[i];
-
-		for_each_mem_pfn_range(region, MAX_NUMNODES, &start, &end, NULL) {
-			start = max(start, PFN_UP(run->addr));
-			end = min(end, PHYS_PFN(run->addr + run->len));
+	for_each_reserved_mem_region(r) {
+		if (!(r->flags & MEMBLOCK_RSRV_HELD))
+			continue;
+		for_each_mem_pfn_range(i, MAX_NUMNODES, &start, &end, NULL) {
+			start = max(start, PFN_UP(r->base));
+			end = min(end, PHYS_PFN(r->base + r->size));
 			if (start < end)
 				x = free_gaps_in(PFN_PHYS((u64)start),
 						 PFN_PHYS((u64)end), x, &pages);
@@ -483,18 +336,6 @@ static unsigned long __init free_gaps(void)
 		cond_resched();
 	}
 	return pages;
-}
-
-/*
- * Where memblock stays, it is asked for as long as the kernel runs. Of these
- * ranges it knows nothing: gaps are free, and drivers free the rest.
- */
-static void __init forget_runs(void)
-{
-	if (!IS_ENABLED(CONFIG_ARCH_KEEP_MEMBLOCK))
-		return;
-	free_runs();
-	reserve_late();
 }
 
 /**
@@ -513,9 +354,9 @@ u64 __init kho_memory_to_spare(void)
 		return U64_MAX;
 
 	/* For user space to begin with; scratch is no use to much of it */
-	room = kho_scratch.len +
-	       min_t(u64, max_t(u64, ram / 8, SZ_128M), SZ_4G);
+	room = min_t(u64, max_t(u64, ram / 8, SZ_128M), SZ_4G);
 	if (slab_is_available()) {
+		room += kho_scratch.len;
 		left = PFN_PHYS((u64)nr_free_pages());
 	} else {
 		room += kho_boot_room(ram);
@@ -525,22 +366,22 @@ u64 __init kho_memory_to_spare(void)
 }
 
 /**
- * kho_memory_release() - free what was reserved, but is not preserved
+ * kho_memory_release() - free what was held for the time of boot
  *
  * Context: all struct pages are initialised; memblock is still there.
  */
 void __init kho_memory_release(void)
 {
-	if (!kho_in.fdt)
+	if (!kho_scratch.len)
 		return;
 
-	kho_has_gaps = false;
-	if (kho_held.lates > MAX_LATE) {
-		pr_warn("gaps in what is preserved stay reserved: others have reserved too much there\n");
-	} else {
-		totalram_pages_add(free_gaps());
-		forget_runs();
-	}
+	kho_scratch_release();
+	totalram_pages_add(free_held());
+	/* Where memblock stays, it is asked for as long as the kernel runs */
+	memblock_forget_held();
+
+	if (!kho_in.fdt)
+		return;
 	kho_in.ready = true;
 	memblock_free_late(__pa(kho_held.run),
 			   kho_array_len(kho_held.max_runs, sizeof(*kho_held.run)));

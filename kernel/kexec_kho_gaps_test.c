@@ -210,11 +210,10 @@ static void __init runs_test(struct kunit *test)
  * @run:   what is reserved
  * @piece: what is preserved, by bits
  * @extent: what is preserved by an extent
- * @late:  what somebody else reserves, too
  */
 struct release {
 	const char *desc;
-	struct { unsigned int first, nr; } run[3], piece[4], extent, late;
+	struct { unsigned int first, nr; } run[3], piece[4], extent;
 };
 
 static const struct release releases[] = {
@@ -237,12 +236,6 @@ static const struct release releases[] = {
 	{ "with an extent",
 	  { { 0, 48 } }, { { 0, 1 }, { 5, 1 }, { 30, 1 } }, { 40, 8 } },
 	{ "only an extent", { { 40, 8 } }, { }, { 40, 8 } },
-	{ "somebody's in a chunk", { { 0, 64 } }, { { 0, 3 }, { 63, 1 } }, { },
-	  { 10, 5 } },
-	{ "somebody's between all others", { { 0, 8 }, { 16, 24 } }, { }, { 0, 8 },
-	  { 20, 7 } },
-	{ "somebody's on both sides", { { 8, 8 } }, { { 8, 1 } }, { }, { 4, 16 } },
-	{ "somebody's elsewhere", { { 8, 8 } }, { { 8, 1 } }, { }, { 32, 8 } },
 };
 
 KUNIT_ARRAY_PARAM_DESC(release, releases, desc);
@@ -261,8 +254,7 @@ static bool is_released(const struct release *r, unsigned int page)
 		in_run |= has_page(page, r->run[i].first, r->run[i].nr);
 	for (i = 0; i < ARRAY_SIZE(r->piece); i++)
 		in_run &= !has_page(page, r->piece[i].first, r->piece[i].nr);
-	return in_run && !has_page(page, r->extent.first, r->extent.nr) &&
-	       !has_page(page, r->late.first, r->late.nr);
+	return in_run && !has_page(page, r->extent.first, r->extent.nr);
 }
 
 static void __init set_release(struct kunit *test, const struct release *r,
@@ -271,7 +263,6 @@ static void __init set_release(struct kunit *test, const struct release *r,
 	unsigned long chunk = PHYS_PFN(phys) / TEST_CHUNK;
 	unsigned long first = PHYS_PFN(phys) % TEST_CHUNK;
 	struct piece piece[ARRAY_SIZE(r->piece)] = { };
-	struct gaps_test *t = test->priv;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(r->piece) && r->piece[i].nr; i++)
@@ -290,21 +281,23 @@ static void __init set_release(struct kunit *test, const struct release *r,
 		add_pieces(test, piece, 1);
 	}
 
-	kho_held.run = t->run;
-	for (i = 0; i < ARRAY_SIZE(r->run) && r->run[i].nr; i++)
-		t->run[kho_held.runs++] = (struct kho_mem){
-			phys + PFN_PHYS(r->run[i].first),
-			PFN_PHYS(r->run[i].nr)
-		};
-	kho_has_gaps = true;
-	if (r->late.nr)
-		kho_memory_reserved(phys + PFN_PHYS(r->late.first),
-				    PFN_PHYS(r->late.nr));
-	kho_has_gaps = false;
-
 	/* Which the test's bits are the form of */
 	for (i = 0; i < kho_in.extents; i++)
 		kho_in.extent[i].kept = (void *)kho_in.extent[i].bits;
+}
+
+static unsigned long __init free_runs(const struct release *r, phys_addr_t phys)
+{
+	const struct kho_extent *x = kho_in.extent;
+	unsigned long pages = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(r->run) && r->run[i].nr; i++) {
+		u64 addr = phys + PFN_PHYS(r->run[i].first);
+
+		x = free_gaps_in(addr, addr + PFN_PHYS(r->run[i].nr), x, &pages);
+	}
+	return pages;
 }
 
 static void __init free_gaps_test(struct kunit *test)
@@ -323,7 +316,7 @@ static void __init free_gaps_test(struct kunit *test)
 		want += is_released(r, i);
 	}
 
-	KUNIT_EXPECT_EQ(test, free_gaps(), want);
+	KUNIT_EXPECT_EQ(test, free_runs(r, page_to_phys(page)), want);
 	for (i = 0; i < TEST_PAGES; i++) {
 		KUNIT_EXPECT_EQ_MSG(test, !PageReserved(page + i),
 				    is_released(r, i), "page %u", i);
@@ -335,31 +328,9 @@ static void __init free_gaps_test(struct kunit *test)
 	totalram_pages_add(freed);
 }
 
-/* Others must not take what is held for memory that was set aside for them */
-static void __init held_test(struct kunit *test)
-{
-	struct gaps_test *t = test->priv;
-
-	kho_held.run = t->run;
-	t->run[0] = (struct kho_mem){ SZ_1M, SZ_64K };
-	t->run[1] = (struct kho_mem){ SZ_2M, SZ_64K };
-	kho_held.runs = 2;
-
-	kho_has_gaps = true;
-	KUNIT_EXPECT_FALSE(test, kho_memory_is_held(SZ_1M - SZ_64K, SZ_64K));
-	KUNIT_EXPECT_TRUE(test, kho_memory_is_held(SZ_1M - SZ_64K, SZ_64K + 1));
-	KUNIT_EXPECT_TRUE(test, kho_memory_is_held(SZ_1M + SZ_32K, SZ_4K));
-	KUNIT_EXPECT_FALSE(test, kho_memory_is_held(SZ_1M + SZ_64K, SZ_4K));
-	KUNIT_EXPECT_TRUE(test, kho_memory_is_held(SZ_2M + SZ_64K - 1, 1));
-	KUNIT_EXPECT_FALSE(test, kho_memory_is_held(SZ_2M + SZ_64K, SZ_1M));
-	kho_has_gaps = false;
-	KUNIT_EXPECT_FALSE(test, kho_memory_is_held(SZ_1M, SZ_4K));
-}
-
 static struct kunit_case __refdata kho_gaps_cases[] = {
 	KUNIT_CASE_PARAM(runs_test, runs_gen_params),
 	KUNIT_CASE_PARAM(free_gaps_test, release_gen_params),
-	KUNIT_CASE(held_test),
 	{ }
 };
 

@@ -18,7 +18,6 @@
 
 /* kexec_kho_scratch.c */
 extern struct kho_mem kho_scratch;
-extern bool kho_scratch_is_reserved;
 
 /*
  * SEV, SNP, TDX: pages that such a guest shares with its host come back as noise
@@ -32,7 +31,10 @@ static inline bool kho_is_confidential(void)
 int kho_scratch_adopt(const struct kho_mem *mem, phys_addr_t low,
 		      struct kho_why *why);
 void kho_scratch_drop(void);
+bool kho_scratch_has(u64 addr);
+void kho_scratch_hold(void);
 void kho_scratch_reserve(u64 initrd);
+void kho_scratch_release(void);
 
 /* kexec_kho_table.c */
 /**

@@ -16,6 +16,7 @@
 #include <linux/kexec.h>
 #include <linux/kexec_handover_mm.h>
 #include <linux/mm.h>
+#include <linux/page-isolation.h>
 #include <asm/sections.h>
 
 #include "kexec_internal.h"
@@ -39,8 +40,8 @@
 /* Empty if there is none */
 struct kho_mem kho_scratch;
 
-/* It is reserved, because nothing was handed over */
-bool kho_scratch_is_reserved;
+/* Memory below counts as scratch while memblock is confined */
+static phys_addr_t kho_scratch_low __initdata;
 
 static bool kho_enabled __ro_after_init;
 static unsigned long long kho_scratch_size __initdata;
@@ -99,18 +100,14 @@ bool kho_scratch_overlaps(phys_addr_t addr, phys_addr_t len)
 }
 
 /**
- * kho_scratch_migratetype() - the migrate type that a pageblock starts with
- * @pfn: a page in it
- * @migratetype: what it would be without KHO
+ * kho_scratch_has() - whether memblock may use memory while it is confined
+ * @addr: physical address
  *
- * Return: the migrate type.
+ * Return: true if it is in scratch, or counts as such.
  */
-int kho_scratch_migratetype(unsigned long pfn, int migratetype)
+bool __init kho_scratch_has(u64 addr)
 {
-	phys_addr_t start = PFN_PHYS(pageblock_start_pfn(pfn));
-
-	return kho_scratch_overlaps(start, pageblock_nr_pages * PAGE_SIZE) ?
-		MIGRATE_CMA : migratetype;
+	return addr < kho_scratch_low || kho_scratch_overlaps(addr, 1);
 }
 
 /**
@@ -136,14 +133,6 @@ static u64 early_room(u64 ram)
 	return SZ_4M + ram / 8192 + arch_kho_early_room(ram);
 }
 
-/* What becomes CMA because scratch touches its pageblocks */
-static u64 __init cma_bytes(u64 addr, u64 len)
-{
-	u64 block = pageblock_nr_pages * PAGE_SIZE;
-
-	return ALIGN(addr + len, block) - ALIGN_DOWN(addr, block);
-}
-
 /*
  * The image twice over, so that KASLR has a choice, an initrd that may grow,
  * and the early allocations.
@@ -162,7 +151,7 @@ static u64 __init default_size(u64 initrd)
  */
 static phys_addr_t __init find_scratch(u64 size)
 {
-	bool low = cma_bytes(0, size) <= kho_free_bytes(SZ_4G, MEMBLOCK_NONE) / 4;
+	bool low = size <= kho_free_bytes(SZ_4G, MEMBLOCK_NONE) / 4;
 	phys_addr_t addr;
 
 	addr = memblock_phys_alloc_range(size, SCRATCH_ALIGN,
@@ -176,9 +165,6 @@ static phys_addr_t __init find_scratch(u64 size)
 /**
  * kho_scratch_reserve() - set scratch aside on a boot without a handover
  * @initrd: bytes of this kernel's initrd; the next one's will be much like it
- *
- * Until memblock_free_all() it is reserved in memblock, so that no early
- * allocation, which could be preserved later, lies in it.
  */
 void __init kho_scratch_reserve(u64 initrd)
 {
@@ -191,7 +177,7 @@ void __init kho_scratch_reserve(u64 initrd)
 		return;
 	}
 
-	if (cma_bytes(0, size) > memblock_phys_mem_size() / 2) {
+	if (size > memblock_phys_mem_size() / 2) {
 		pr_err("scratch of %llu MiB would be more than half of all memory: kexec handover is off\n",
 		       size >> 20);
 		kho_enabled = false;
@@ -206,9 +192,9 @@ void __init kho_scratch_reserve(u64 initrd)
 		return;
 	}
 
-	memblock_mark_kho_scratch(addr, size);
+	/* Held, not allocated */
+	memblock_phys_free(addr, size);
 	kho_scratch = (struct kho_mem){ .addr = addr, .len = size };
-	kho_scratch_is_reserved = true;
 	pr_info("scratch: %llu MiB at %pa\n", size >> 20, &addr);
 }
 
@@ -243,8 +229,6 @@ static bool __init count_free(const struct kho_mem *area, u64 piece, u64 *sum)
 
 static int __init check_place(const struct kho_mem *mem, struct kho_why *why)
 {
-	u64 ram = memblock_phys_mem_size(), cma;
-
 	if (!mem->len || mem->addr + mem->len < mem->addr ||
 	    !PAGE_ALIGNED(mem->addr | mem->len))
 		return kho_bad(why, "scratch %#llx+%#llx is empty or not whole pages of %lu bytes",
@@ -258,11 +242,9 @@ static int __init check_place(const struct kho_mem *mem, struct kho_why *why)
 	    mem->addr + mem->len < __pa_symbol(_end))
 		return kho_bad(why, "the kernel was not loaded into scratch");
 
-	cma = cma_bytes(mem->addr, mem->len);
-	if (cma > ram / 2)
-		return kho_bad(why,
-			       "scratch touches pageblocks of %llu MiB, more than half of all memory",
-			       cma >> 20);
+	if (mem->len > memblock_phys_mem_size() / 2)
+		return kho_bad(why, "scratch of %llu MiB is more than half of all memory",
+			       mem->len >> 20);
 	return 0;
 }
 
@@ -303,6 +285,7 @@ int __init kho_scratch_adopt(const struct kho_mem *mem, phys_addr_t low,
 		return err;
 
 	kho_scratch = *mem;
+	kho_scratch_low = low;
 	if ((low && memblock_mark_kho_scratch(0, low)) ||
 	    memblock_mark_kho_scratch(mem->addr, mem->len))
 		return kho_bad(why, "memblock has no room for scratch");
@@ -318,9 +301,69 @@ int __init kho_scratch_adopt(const struct kho_mem *mem, phys_addr_t low,
  */
 void __init kho_scratch_drop(void)
 {
-	/* Where it adjoins low memory, the two are one region */
-	memblock_clear_kho_scratch(0, PHYS_ADDR_MAX);
+	memblock_clear_kho_scratch();
 	kho_scratch = (struct kho_mem){ };
+	kho_scratch_low = 0;
+}
+
+/* The first piece of scratch that nobody has */
+static bool __init find_free(phys_addr_t *start, phys_addr_t *end)
+{
+	u64 i;
+
+	for_each_free_mem_range(i, NUMA_NO_NODE, MEMBLOCK_HOTPLUG, start, end,
+				NULL) {
+		*start = max_t(u64, *start, kho_scratch.addr);
+		*end = min_t(u64, *end, kho_scratch.addr + kho_scratch.len);
+		if (*start < *end)
+			return true;
+	}
+	return false;
+}
+
+/**
+ * kho_scratch_hold() - keep memblock from allocating in scratch from now on
+ *
+ * What is allocated now stays, and may be preserved one day, while the next
+ * kernel's image is going to be put here.
+ */
+void __init kho_scratch_hold(void)
+{
+	phys_addr_t start, end;
+
+	memblock_clear_kho_scratch();
+	kho_scratch_low = 0;
+	while (find_free(&start, &end))
+		if (memblock_hold(start, end - start))
+			return;
+}
+
+/**
+ * kho_scratch_release() - have scratch ready for the page allocator, as CMA
+ *
+ * A pageblock has one type: what is in the same one as other memory, because
+ * the kernel that chose scratch has other pages, stays reserved.
+ *
+ * Context: before kho_memory_release() frees what is held.
+ */
+void __init kho_scratch_release(void)
+{
+	u64 block = pageblock_nr_pages * PAGE_SIZE;
+	u64 end = kho_scratch.addr + kho_scratch.len;
+	u64 from = min(ALIGN(kho_scratch.addr, block), end);
+	u64 to = max(ALIGN_DOWN(end, block), from);
+	unsigned long pfn;
+
+	if (from > kho_scratch.addr)
+		memblock_reserve(kho_scratch.addr, from - kho_scratch.addr);
+	if (to < end)
+		memblock_reserve(to, end - to);
+
+	for (pfn = PHYS_PFN(from); pfn < PHYS_PFN(to); pfn += pageblock_nr_pages) {
+		set_pageblock_migratetype(pfn_to_page(pfn), MIGRATE_CMA);
+		page_zone(pfn_to_page(pfn))->cma_pages += pageblock_nr_pages;
+		totalcma_pages += pageblock_nr_pages;
+	}
 }
 
 static u64 segment_bytes(const struct kimage *image)
@@ -375,16 +418,3 @@ int kho_locate_mem_hole(struct kexec_buf *kbuf,
 	       kho_scratch.len >> 10);
 	return 0;
 }
-
-static int __init kho_scratch_init(void)
-{
-	unsigned long pfn = pageblock_start_pfn(PHYS_PFN(kho_scratch.addr));
-	unsigned long end = PHYS_PFN(kho_scratch.addr + kho_scratch.len);
-
-	for (; pfn < end; pfn += pageblock_nr_pages) {
-		page_zone(pfn_to_page(pfn))->cma_pages += pageblock_nr_pages;
-		totalcma_pages += pageblock_nr_pages;
-	}
-	return 0;
-}
-core_initcall(kho_scratch_init);

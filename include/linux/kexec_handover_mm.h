@@ -23,9 +23,6 @@ void kho_memory_init(void);
 phys_addr_t kho_reserve_mem_find(const char *name, phys_addr_t size,
 				 phys_addr_t align);
 void kho_reserve_mem_add(phys_addr_t start, phys_addr_t size, const char *name);
-void kho_scratch_release(void);
-void kho_memory_reserved(phys_addr_t base, phys_addr_t size);
-bool kho_memory_is_held(phys_addr_t base, phys_addr_t size);
 void kho_memmap_init(void);
 void kho_memory_release(void);
 u64 kho_memory_to_spare(void);
@@ -35,7 +32,6 @@ u64 arch_kho_early_room(u64 ram);
 int arch_kho_walk_ram(void *arg, int (*fn)(unsigned long pfn, unsigned long nr,
 					   void *arg));
 bool kho_scratch_overlaps(phys_addr_t addr, phys_addr_t len);
-int kho_scratch_migratetype(unsigned long pfn, int migratetype);
 
 /* kexec */
 int kho_image_init(struct kimage *image);
@@ -75,19 +71,6 @@ static inline void kho_reserve_mem_add(phys_addr_t start, phys_addr_t size,
 {
 }
 
-static inline void kho_scratch_release(void)
-{
-}
-
-static inline void kho_memory_reserved(phys_addr_t base, phys_addr_t size)
-{
-}
-
-static inline bool kho_memory_is_held(phys_addr_t base, phys_addr_t size)
-{
-	return false;
-}
-
 static inline void kho_memmap_init(void)
 {
 }
@@ -104,11 +87,6 @@ static inline u64 kho_memory_to_spare(void)
 static inline bool kho_scratch_overlaps(phys_addr_t addr, phys_addr_t len)
 {
 	return false;
-}
-
-static inline int kho_scratch_migratetype(unsigned long pfn, int migratetype)
-{
-	return migratetype;
 }
 
 static inline int kho_image_init(struct kimage *image)

@@ -22,14 +22,6 @@ static inline void kho_reserve_mem_add(phys_addr_t start, phys_addr_t size,
 {
 }
 
-static inline void kho_memory_reserved(phys_addr_t base, phys_addr_t size)
-{
-}
-
-static inline void kho_scratch_release(void)
-{
-}
-
 static inline u64 kho_memory_to_spare(void)
 {
 	return ~0ULL;

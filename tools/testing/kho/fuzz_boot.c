@@ -169,14 +169,12 @@ static void check_new_scratch(void)
 	if (!s.len)
 		return;
 	must(all_are(s.addr, s.len, IN_RAM | USED, IN_RAM));
-	must(memblock_is_region_reserved(s.addr, s.len));
+	must(memblock_is_held(s.addr, s.len));
 	memblock_reserve(table, 300);
-	kho_scratch_release();
+	memblock_forget_held();
 	must(memblock_is_region_reserved(table, 300));
 	must(!memblock_is_region_reserved(s.addr, PAGE_SIZE));
 	memblock_phys_free(table, 300);
-	kho_held.lates = 0;
-	memblock_clear_kho_scratch(s.addr, s.len);
 }
 
 static void check_status(void)
@@ -194,7 +192,7 @@ static void check_refused(u64 reserved)
 	if (kho_in.status[0])
 		check_status();
 	must(!kho_in.fdt && !kho_in.extent && !kho_in.listing && !kho_in.extents &&
-	     !kho_in.listings && !kho_has_gaps && !kho_held.runs && !kho_offer.made);
+	     !kho_in.listings && !kho_held.runs && !kho_offer.made);
 	must(!memblock_is_kho_scratch_only());
 	check_new_scratch();
 	forget_array(&memblock.memory);
@@ -370,6 +368,17 @@ static void check_runs(unsigned long reserved)
 	}
 }
 
+/* What is allocated now may stay */
+static void check_allocations(void)
+{
+	u64 addr = memblock_phys_alloc(PAGE_SIZE, PAGE_SIZE);
+
+	if (!addr)
+		return;
+	must(!kho_scratch_overlaps(addr, PAGE_SIZE));
+	memblock_phys_free(addr, PAGE_SIZE);
+}
+
 static void check_accepted(unsigned long reserved)
 {
 	struct kho_root root;
@@ -386,6 +395,7 @@ static void check_accepted(unsigned long reserved)
 	check_listings(kho_in.fdt);
 	check_bitmaps();
 	check_runs(reserved);
+	check_allocations();
 }
 
 /* A run may begin or end within a page, which somebody else has a part of */
@@ -447,8 +457,8 @@ static void check_held(bool held)
 	unsigned long i;
 
 	for (i = 0; i < kho_held.runs; i++)
-		must(kho_memory_is_held(kho_held.run[i].addr,
-					kho_held.run[i].len) == held);
+		must(memblock_is_held(kho_held.run[i].addr,
+				      kho_held.run[i].len) == held);
 }
 
 /* All of the gaps, and nothing else */
@@ -541,7 +551,6 @@ static void set_up(const struct image *image, size_t size)
 	memset(&kho_in, 0, sizeof(kho_in));
 	memset(&kho_offer, 0, sizeof(kho_offer));
 	memset(&kho_held, 0, sizeof(kho_held));
-	kho_has_gaps = false;
 	if (image->window_len || image->flags & IMAGE_NO_WINDOW)
 		kho_set_incoming(RAM_BASE + image->window,
 				 image->flags & IMAGE_NO_WINDOW ? 0 : image->window_len);

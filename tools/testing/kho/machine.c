@@ -114,10 +114,11 @@ void machine_start(bool kho_on)
 	memblock.current_limit = MEMBLOCK_ALLOC_ANYWHERE;
 	memblock_can_resize = 0;
 	system_has_some_mirror = false;
-	kho_scratch_mode = KHO_SCRATCH_LAST;
+	kho_scratch_only = false;
 	memblock_add(RAM_BASE, RAM_SIZE);
 
 	memset(&kho_scratch, 0, sizeof(kho_scratch));
+	kho_scratch_low = 0;
 	kho_enabled = kho_on;
 }
 
