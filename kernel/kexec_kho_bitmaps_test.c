@@ -5,7 +5,7 @@
  */
 #include <linux/prandom.h>
 
-#include "kexec_kho_table_test.h"
+#include "kexec_kho_early_test.h"
 
 static const unsigned int shifts[] = { 12, 14, 16 };
 

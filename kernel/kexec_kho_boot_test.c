@@ -3,7 +3,7 @@
  * KUnit tests of kexec_kho_boot.c, which includes this file: what is found in a
  * memory table.
  */
-#include "kexec_kho_table_test.h"
+#include "kexec_kho_early_test.h"
 
 static const struct piece asked_table[] = {
 	{ 0, 16, 16 },

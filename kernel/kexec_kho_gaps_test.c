@@ -3,7 +3,7 @@
  * KUnit tests of kexec_kho_gaps.c, which includes this file: what is reserved
  * for a memory table, and freed again.
  */
-#include "kexec_kho_table_test.h"
+#include "kexec_kho_early_test.h"
 
 /* A gap between bits is a small one up to this */
 #define TEST_WIDE	(TEST_GAP + 128)

@@ -186,3 +186,7 @@ void kho_before_jump(const struct kimage *image)
 	local_irq_disable();
 	kho_out_jump();
 }
+
+#if IS_ENABLED(CONFIG_KEXEC_HANDOVER_KUNIT_TEST)
+#include "kexec_kho_image_test.c"
+#endif

@@ -733,4 +733,5 @@ int kho_out_resize(size_t size)
 
 #if IS_ENABLED(CONFIG_KEXEC_HANDOVER_KUNIT_TEST)
 #include "kexec_kho_out_test.c"
+#include "kexec_kho_out_refusal_test.c"
 #endif

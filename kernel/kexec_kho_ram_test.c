@@ -331,6 +331,68 @@ static void movable_test(struct kunit *test)
 	fput(file);
 }
 
+/* To load a crash kernel would change it */
+static void crashkernel_test(struct kunit *test)
+{
+	struct page *page = test->priv;
+	struct resource res;
+
+	if (!IS_ENABLED(CONFIG_CRASH_RESERVE))
+		kunit_skip(test, "needs CONFIG_CRASH_RESERVE");
+
+	res = crashk_res;
+	crashk_res.start = page_to_phys(page + 12);
+	crashk_res.end = page_to_phys(page + 14) - 1;
+	KUNIT_EXPECT_EQ(test, try_pages(page + 12, 1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, try_pages(page + 13, 2), -EINVAL);
+	KUNIT_EXPECT_EQ(test, try_pages(page + 11, 2), -EINVAL);
+	KUNIT_EXPECT_EQ(test, try_list(page + 12, 1), -EINVAL);
+
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page + 14, 1), 0);
+	KUNIT_EXPECT_EQ(test, try_pages(page + 12, 1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(page + 14, 1), 0);
+	KUNIT_EXPECT_EQ(test, try_pages(page + 11, 1), 0);
+	crashk_res = res;
+}
+
+#ifdef CONFIG_X86_64
+#include <asm/e820/api.h>
+
+static int add_pages_up(unsigned long pfn, unsigned long nr, void *sum)
+{
+	*(unsigned long *)sum += nr;
+	return 0;
+}
+
+/* The next kernel is told of so many entries of a map, and no more */
+static void many_entries_test(struct kunit *test)
+{
+	struct e820_table *real = e820_table_kexec, *table;
+	struct e820_entry ram = {
+		.addr = SZ_16M, .size = SZ_1M, .type = E820_TYPE_RAM,
+	};
+	unsigned long all = 0, beyond = 0, few = 0;
+
+	table = kunit_kzalloc(test, sizeof(*table), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, table);
+	arch_kho_walk_ram(&all, add_pages_up);
+
+	/* Entries of no length come before it */
+	table->nr_entries = E820_MAX_ENTRIES_ZEROPAGE + 1;
+	table->entries[E820_MAX_ENTRIES_ZEROPAGE] = ram;
+	e820_table_kexec = table;
+	arch_kho_walk_ram(&beyond, add_pages_up);
+
+	/* What the kernel has taken for itself is RAM in its own map only */
+	table->entries[E820_MAX_ENTRIES_ZEROPAGE - 1] = ram;
+	arch_kho_walk_ram(&few, add_pages_up);
+	e820_table_kexec = real;
+	KUNIT_EXPECT_GT(test, all, PHYS_PFN(SZ_128M));
+	KUNIT_EXPECT_EQ(test, beyond, 0);
+	KUNIT_EXPECT_EQ(test, few, PHYS_PFN(SZ_1M));
+}
+#endif
+
 static struct kunit_case kho_ram_cases[] = {
 	KUNIT_CASE_PARAM(kind_test, kind_gen_params),
 	KUNIT_CASE(long_range_test),
@@ -341,6 +403,10 @@ static struct kunit_case kho_ram_cases[] = {
 	KUNIT_CASE(cma_test),
 	KUNIT_CASE(cma_area_test),
 	KUNIT_CASE(movable_test),
+	KUNIT_CASE(crashkernel_test),
+#ifdef CONFIG_X86_64
+	KUNIT_CASE(many_entries_test),
+#endif
 	{ }
 };
 

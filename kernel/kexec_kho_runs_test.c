@@ -3,7 +3,7 @@
  * KUnit tests of kexec_kho_runs.c, which includes this file: the walk through
  * what is preserved, and the choice of gaps.
  */
-#include "kexec_kho_table_test.h"
+#include "kexec_kho_early_test.h"
 
 /* The walk through what is preserved */
 

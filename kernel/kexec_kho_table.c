@@ -352,3 +352,7 @@ int kho_table_check(const struct kho_table *table, unsigned int page_shift,
 	}
 	return err;
 }
+
+#if IS_ENABLED(CONFIG_KEXEC_HANDOVER_KUNIT_TEST)
+#include "kexec_kho_table_test.c"
+#endif

@@ -833,3 +833,7 @@ void kho_track_walk(void (*fn)(unsigned long pfn, unsigned long nr))
 			fn(index * CHUNK_PAGES + bit, end - bit);
 		}
 }
+
+#if IS_ENABLED(CONFIG_KEXEC_HANDOVER_KUNIT_TEST)
+#include "kexec_kho_track_test.c"
+#endif

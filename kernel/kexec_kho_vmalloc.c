@@ -264,3 +264,7 @@ int kho_unpreserve_vmalloc(struct kho_vmalloc *kv)
 	return 0;
 }
 EXPORT_SYMBOL_GPL(kho_unpreserve_vmalloc);
+
+#if IS_ENABLED(CONFIG_KEXEC_HANDOVER_KUNIT_TEST)
+#include "kexec_kho_vmalloc_test.c"
+#endif

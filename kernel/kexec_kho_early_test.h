@@ -3,8 +3,8 @@
  * What the KUnit tests of early boot have in common: a memory table of their
  * own. They run at the end of boot.
  */
-#ifndef LINUX_KEXEC_KHO_TABLE_TEST_H
-#define LINUX_KEXEC_KHO_TABLE_TEST_H
+#ifndef LINUX_KEXEC_KHO_EARLY_TEST_H
+#define LINUX_KEXEC_KHO_EARLY_TEST_H
 
 #include <kunit/test.h>
 #include <linux/bitops.h>
@@ -207,4 +207,4 @@ static inline void get_shift_desc(const unsigned int *shift, char *desc)
 	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "pages of %lu bytes", 1UL << *shift);
 }
 
-#endif /* LINUX_KEXEC_KHO_TABLE_TEST_H */
+#endif /* LINUX_KEXEC_KHO_EARLY_TEST_H */
