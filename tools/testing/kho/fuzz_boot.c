@@ -467,6 +467,7 @@ static void check_release(const struct image *image)
 	u64 addr, len, from, end;
 	unsigned long i;
 
+	check_held(true);
 	for (i = 0; i < ARRAY_SIZE(image->after); i++) {
 		addr = frames_addr(image->after[i]);
 		len = frames_len(image->after[i]);
@@ -475,12 +476,12 @@ static void check_release(const struct image *image)
 		if (is_known(from, end))
 			continue;
 		memblock_reserve(addr, len);
+		must(!memblock_is_held(addr, len));
 		mark(from, end - from, LATE);
 	}
 	set_up_nodes(image);
 	mark_split_pages();
 	kho_memmap_init();
-	check_held(true);
 	kho_memory_release();
 	check_held(false);
 	must(kho_in.ready);
