@@ -10,6 +10,7 @@
 #include <linux/bitmap.h>
 #include <linux/kexec_handover_mm.h>
 #include <linux/slab.h>
+#include <linux/xarray.h>
 
 #include "kexec_kho_chunk.h"
 
@@ -168,17 +169,7 @@ void kho_chunk_cut(struct kho_chunk *c, unsigned long bit)
 	bitmap_clear(joined, head, end - head);
 }
 
-/**
- * kho_chunk_check_hardware() - see whether the hardware has failed in what is preserved
- * @c:     the chunk
- * @index: its number
- *
- * To read such memory is a panic, here or in the next kernel.
- *
- * Context: may sleep.
- * Return: 0; -EIO, with a line in the log.
- */
-int kho_chunk_check_hardware(const struct kho_chunk *c, unsigned long index)
+static int check_hardware(const struct kho_chunk *c, unsigned long index)
 {
 	unsigned long bit, stop, pfn, end;
 
@@ -194,4 +185,29 @@ int kho_chunk_check_hardware(const struct kho_chunk *c, unsigned long index)
 		return -EIO;
 	}
 	return 0;
+}
+
+/**
+ * kho_chunks_check_hardware() - see whether the hardware has failed in what is preserved
+ * @chunks: the chunks, by number
+ *
+ * To read such memory is a panic, here or in the next kernel.
+ *
+ * Context: may sleep.
+ * Return: 0; -EIO, with a line in the log.
+ */
+int kho_chunks_check_hardware(struct xarray *chunks)
+{
+	unsigned long index;
+	struct kho_chunk *c;
+	int err = 0;
+
+	if (!kho_ram_is_any_poisoned())
+		return 0;
+	xa_for_each(chunks, index, c) {
+		err = check_hardware(c, index);
+		if (err)
+			break;
+	}
+	return err;
 }

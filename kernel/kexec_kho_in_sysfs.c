@@ -160,6 +160,30 @@ static ssize_t in_fdt_read(struct file *file, struct kobject *kobj,
 
 static struct bin_attribute kho_in_fdt_attr = __BIN_ATTR(fdt, 0400, in_fdt_read, NULL, 0);
 
+static const void *in_entry(size_t i, struct kho_entry *e)
+{
+	const struct kho_extent *x = &kho_in.extent[i];
+
+	*e = (struct kho_entry){
+		.addr = cpu_to_be64(x->mem.addr),
+		.len = cpu_to_be64(x->mem.len),
+		.type = cpu_to_be32(x->kept ? KHO_ENTRY_BITMAP : KHO_ENTRY_EXTENT),
+		.shift = cpu_to_be32(x->kept ? PAGE_SHIFT : x->shift),
+	};
+	/* And those of the joined pages behind them */
+	return x->kept;
+}
+
+static ssize_t in_table_read(struct file *file, struct kobject *kobj,
+			     struct bin_attribute *attr, char *buf, loff_t pos,
+			     size_t count)
+{
+	return kho_table_read(kho_in.extents, in_entry, buf, count, pos);
+}
+
+static struct bin_attribute kho_in_table_attr =
+	__BIN_ATTR(table, 0400, in_table_read, NULL, 0);
+
 static bool __init lists_mem(unsigned int node)
 {
 	unsigned long i;
@@ -234,6 +258,7 @@ static int __init kho_in_sysfs_init(void)
 
 	pm_notifier(pm_event, 0);
 	return sysfs_create_bin_file(kobj, &kho_in_fdt_attr) ?:
+	       sysfs_create_bin_file(kobj, &kho_in_table_attr) ?:
 	       sysfs_create_file(kobj, &kho_in_unlisted_attr.attr) ?:
 	       add_nodes(kobj);
 }

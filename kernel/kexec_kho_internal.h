@@ -173,9 +173,15 @@ int kho_ram_check(const struct kho_mem *mem, bool folio);
 u64 kho_ram_bytes(void);
 unsigned long kho_ram_find_poison(unsigned long pfn, unsigned long end);
 
+static inline bool kho_ram_is_any_poisoned(void)
+{
+	return IS_ENABLED(CONFIG_MEMORY_FAILURE) &&
+	       atomic_long_read(&num_poisoned_pages);
+}
+
 /* kexec_kho_track.c */
-void kho_track_hold(void);
-void kho_track_unhold(void);
+extern struct mutex kho_track_lock;
+
 bool kho_track_has(unsigned long pfn, unsigned long nr, bool folio);
 int kho_track_add_page(struct page *page);
 void kho_track_drop_page(unsigned long pfn);
@@ -206,6 +212,7 @@ bool kho_out_is_sealed_for(unsigned int page_shift);
 void kho_out_jump(void);
 void kho_out_window(struct kho_mem *window);
 ssize_t kho_out_read(char *buf, size_t count, loff_t pos);
+ssize_t kho_out_read_table(char *buf, size_t count, loff_t pos);
 int kho_out_resize(size_t size);
 
 /**
@@ -308,6 +315,10 @@ static inline __be32 kho_hash_page(unsigned long pfn)
 {
 	return cpu_to_be32(kho_crc(0, __va(PFN_PHYS((u64)pfn)), PAGE_SIZE));
 }
+
+/* kexec_kho_table_file.c */
+ssize_t kho_table_read(size_t nr, const void *(*get)(size_t i, struct kho_entry *e),
+		       char *buf, size_t count, loff_t pos);
 
 /* kexec_kho_early.c */
 extern u64 kho_firmware_bytes;

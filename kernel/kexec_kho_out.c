@@ -669,6 +669,51 @@ ssize_t kho_out_read(char *buf, size_t count, loff_t pos)
 	return len;
 }
 
+/* The table has no more parts than there are pieces of memory for it: usually one */
+static const void *get_entry(size_t i, struct kho_entry *e)
+{
+	const struct kho_mem *part = kho_out.table.part;
+	u64 at = i * sizeof(*e);
+
+	for (; at >= part->len; part++)
+		at -= part->len;
+	memcpy(e, phys_to_virt(part->addr + at), sizeof(*e));
+	return e->bitmap ? phys_to_virt(be64_to_cpu(e->bitmap)) : NULL;
+}
+
+static size_t nr_entries(void)
+{
+	unsigned int i;
+	u64 bytes = 0;
+
+	for (i = 0; i < kho_out.table.nr; i++)
+		bytes += kho_out.table.part[i].len;
+	return bytes / sizeof(struct kho_entry);
+}
+
+/**
+ * kho_out_read_table() - read the memory table of the active handover
+ * @buf:   filled with a part of it, see kho_table_read()
+ * @count: at most so many bytes
+ * @pos:   from here on
+ *
+ * Return: bytes read, 0 if no handover is active, or -ERESTARTSYS.
+ */
+ssize_t kho_out_read_table(char *buf, size_t count, loff_t pos)
+{
+	ssize_t len = 0;
+
+	if (mutex_lock_interruptible(&kho_out.lock))
+		return -ERESTARTSYS;
+	/* Once the handover is void, chunks are freed as the set changes */
+	mutex_lock(&kho_track_lock);
+	if (kho_out_is_active())
+		len = kho_table_read(nr_entries(), get_entry, buf, count, pos);
+	mutex_unlock(&kho_track_lock);
+	mutex_unlock(&kho_out.lock);
+	return len;
+}
+
 /*
  * Images are loaded under the kexec lock, and note where the window is. A panic needs
  * that lock, too: whatever takes long is done without it.

@@ -77,25 +77,32 @@ static ssize_t image_show(struct kobject *kobj, struct kobj_attribute *attr,
 
 static struct kobj_attribute image_attr = __ATTR_RO_MODE(image, 0400);
 
-static ssize_t scratch_show(struct kobject *kobj, struct kobj_attribute *attr,
-			    char *buf)
+static ssize_t scratch_start_show(struct kobject *kobj,
+				  struct kobj_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%#llx %#llx\n", kho_scratch.addr,
-			  kho_scratch.len);
+	return sysfs_emit(buf, "%#llx\n", kho_scratch.addr);
 }
 
-static struct kobj_attribute scratch_attr = __ATTR_RO_MODE(scratch, 0400);
+static struct kobj_attribute scratch_start_attr = __ATTR_RO_MODE(scratch_start, 0400);
 
-static ssize_t window_show(struct kobject *kobj, struct kobj_attribute *attr,
-			   char *buf)
+static ssize_t scratch_size_show(struct kobject *kobj,
+				 struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", kho_scratch.len);
+}
+
+static struct kobj_attribute scratch_size_attr = __ATTR_RO_MODE(scratch_size, 0400);
+
+static ssize_t fdt_start_show(struct kobject *kobj, struct kobj_attribute *attr,
+			      char *buf)
 {
 	struct kho_mem window;
 
 	kho_out_window(&window);
-	return sysfs_emit(buf, "%#llx %#llx\n", window.addr, window.len);
+	return sysfs_emit(buf, "%#llx\n", window.addr);
 }
 
-static struct kobj_attribute window_attr = __ATTR_RO_MODE(window, 0400);
+static struct kobj_attribute fdt_start_attr = __ATTR_RO_MODE(fdt_start, 0400);
 
 static ssize_t fdt_read(struct file *file, struct kobject *kobj,
 			struct bin_attribute *attr, char *buf, loff_t pos,
@@ -106,17 +113,28 @@ static ssize_t fdt_read(struct file *file, struct kobject *kobj,
 
 static struct bin_attribute fdt_attr = __BIN_ATTR(fdt, 0400, fdt_read, NULL, 0);
 
+static ssize_t table_read(struct file *file, struct kobject *kobj,
+			  struct bin_attribute *attr, char *buf, loff_t pos,
+			  size_t count)
+{
+	return kho_out_read_table(buf, count, pos);
+}
+
+static struct bin_attribute table_attr = __BIN_ATTR(table, 0400, table_read, NULL, 0);
+
 static struct attribute *kho_attrs[] = {
 	&active_attr.attr,
 	&fdt_max_attr.attr,
+	&fdt_start_attr.attr,
 	&image_attr.attr,
-	&scratch_attr.attr,
-	&window_attr.attr,
+	&scratch_size_attr.attr,
+	&scratch_start_attr.attr,
 	NULL
 };
 
 static struct bin_attribute *kho_bin_attrs[] = {
 	&fdt_attr,
+	&table_attr,
 	NULL
 };
 

@@ -89,9 +89,9 @@ static inline int give_up_pages(struct page *page, unsigned long nr)
 {
 	bool has;
 
-	kho_track_hold();
+	mutex_lock(&kho_track_lock);
 	has = kho_track_has(page_to_pfn(page), nr, false);
-	kho_track_unhold();
+	mutex_unlock(&kho_track_lock);
 	return has ? kho_unpreserve_pages(page, nr) : -ENOENT;
 }
 
@@ -99,9 +99,9 @@ static inline int give_up_folio(struct folio *folio)
 {
 	bool has;
 
-	kho_track_hold();
+	mutex_lock(&kho_track_lock);
 	has = kho_track_has(folio_pfn(folio), folio_nr_pages(folio), true);
-	kho_track_unhold();
+	mutex_unlock(&kho_track_lock);
 	return has ? kho_unpreserve_folio(folio) : -ENOENT;
 }
 

@@ -358,8 +358,7 @@ static const char *why_not_page(struct page *page, bool first)
  */
 unsigned long kho_ram_find_poison(unsigned long pfn, unsigned long end)
 {
-	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE) ||
-	    !atomic_long_read(&num_poisoned_pages))
+	if (!kho_ram_is_any_poisoned())
 		return end;
 	for (; pfn < end && !PageHWPoison(pfn_to_page(pfn)); pfn++)
 		if (!(pfn % pageblock_nr_pages))

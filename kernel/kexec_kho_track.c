@@ -26,8 +26,8 @@
 
 #define NO_INDEX	ULONG_MAX
 
-/* Protects all of this file's */
-static DEFINE_MUTEX(kho_track_lock);
+/* Protects all of this file's; to hold the set is to have it locked */
+DEFINE_MUTEX(kho_track_lock);
 
 /* Chunks in which anything is preserved, by their number */
 static DEFINE_XARRAY(kho_chunks);
@@ -210,7 +210,7 @@ static bool is_listed_only(unsigned long pfn, unsigned long end)
  * @nr:    how many; a power of two for a folio
  * @folio: as a folio of so many pages; else as pages
  *
- * Context: holds the set, see kho_track_hold().
+ * Context: holds the set.
  * Return: true if so; what is only in a mem property does not count.
  */
 bool kho_track_has(unsigned long pfn, unsigned long nr, bool folio)
@@ -284,7 +284,7 @@ static void make_void(void)
  * Makes a handover void that is being written or is active. What only that
  * preserved, for a mem property, is no longer preserved.
  *
- * Context: holds the set, see kho_track_hold(). May sleep.
+ * Context: holds the set. May sleep.
  * Return: 0; -EBUSY during the jump: then nothing must change.
  */
 int kho_track_change(void)
@@ -366,12 +366,6 @@ static noinline int preserve_range(unsigned long pfn, unsigned long nr,
 	return 0;
 }
 
-static bool is_any_poisoned(void)
-{
-	return IS_ENABLED(CONFIG_MEMORY_FAILURE) &&
-	       atomic_long_read(&num_poisoned_pages);
-}
-
 /* All that kho_ram_check() looks at in a page, or a folio's first, is as with most */
 static __always_inline bool is_plain(const struct page *page)
 {
@@ -407,7 +401,7 @@ static noinline int preserve_large(struct page *page, unsigned int order)
 	guard(mutex)(&kho_track_lock);
 	c = kho_hot_folios.chunk;
 	if (kho_hot_folios.index != pfn / CHUNK_PAGES || c->order != order ||
-	    !is_plain(page) || is_any_poisoned() ||
+	    !is_plain(page) || kho_ram_is_any_poisoned() ||
 	    __test_and_set_bit(bit >> order, &c->heads))
 		return preserve_range(pfn, 1UL << order, order);
 
@@ -419,24 +413,6 @@ static noinline int preserve_pages(struct page *page, unsigned long nr)
 {
 	guard(mutex)(&kho_track_lock);
 	return preserve_range(page_to_pfn(page), nr, 0);
-}
-
-/**
- * kho_track_hold() - keep the set to oneself, for several changes at once
- *
- * Context: may sleep.
- */
-void kho_track_hold(void)
-{
-	mutex_lock(&kho_track_lock);
-}
-
-/**
- * kho_track_unhold() - undo kho_track_hold()
- */
-void kho_track_unhold(void)
-{
-	mutex_unlock(&kho_track_lock);
 }
 
 /**
@@ -681,22 +657,6 @@ void kho_track_begin(struct work_struct *work)
 	kho_void_work = work;
 }
 
-static int check_hardware(void)
-{
-	unsigned long index;
-	struct kho_chunk *c;
-	int err = 0;
-
-	if (!is_any_poisoned())
-		return 0;
-	xa_for_each(&kho_chunks, index, c) {
-		err = kho_chunk_check_hardware(c, index);
-		if (err)
-			break;
-	}
-	return err;
-}
-
 /**
  * kho_track_encode() - make the memory table
  * @table: filled with the table
@@ -711,7 +671,7 @@ int kho_track_encode(struct kho_table *table)
 	kho_writer = NULL;
 	if (kho_use == KHO_USE_VOID)
 		return -ESTALE;
-	return check_hardware() ?: kho_table_make(table, &kho_chunks);
+	return kho_chunks_check_hardware(&kho_chunks) ?: kho_table_make(table, &kho_chunks);
 }
 
 /**
@@ -755,7 +715,7 @@ int kho_track_seal(const struct kho_table *table, unsigned int page_shift,
 	guard(mutex)(&kho_track_lock);
 	if (kho_use != KHO_USE_HANDOVER)
 		return -ESTALE;
-	err = check_hardware();
+	err = kho_chunks_check_hardware(&kho_chunks);
 	if (!err && page_shift && page_shift != PAGE_SHIFT)
 		err = kho_table_check(table, page_shift, why);
 	if (!err)

@@ -21,8 +21,6 @@
 
 #include "kexec_kho_internal.h"
 
-DEFINE_LOCK_GUARD_0(kho_track, kho_track_hold(), kho_track_unhold())
-
 /* Forget the first @nr pages of an area, and free the pages that list them */
 static void undo_vmalloc(__be64 first, unsigned int nr)
 {
@@ -171,7 +169,7 @@ static int preserve_area(const struct vm_struct *area, struct kho_vmalloc *kv)
 	int err = 0;
 
 	/* All under one lock: an activation sees the whole area or nothing */
-	guard(kho_track)();
+	guard(mutex)(&kho_track_lock);
 	for (i = 0; i < area->nr_pages; i++) {
 		slot = i % ARRAY_SIZE(list->addr);
 		if (!slot)
@@ -248,7 +246,7 @@ int kho_unpreserve_vmalloc(struct kho_vmalloc *kv)
 	if (!old.first && !old.pages)
 		return 0;
 
-	guard(kho_track)();
+	guard(mutex)(&kho_track_lock);
 	if (!is_area(&old)) {
 		pr_err("a vmalloc area of %u pages is given up, and there is none like that\n",
 		       be32_to_cpu(old.pages));

@@ -28,7 +28,7 @@
 
 static unsigned long long window;
 module_param(window, ullong, 0444);
-MODULE_PARM_DESC(window, "where the FDT is, as /sys/kernel/kho/window has it");
+MODULE_PARM_DESC(window, "where the FDT is, as /sys/kernel/kho/fdt_start has it");
 
 /* Random damage is done to the first ones, which have everything */
 enum place_id {

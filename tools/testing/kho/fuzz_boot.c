@@ -476,7 +476,7 @@ static void check_release(const struct image *image)
 		if (is_known(from, end))
 			continue;
 		memblock_reserve(addr, len);
-		must(!memblock_is_held(addr, len));
+		must(!len || !memblock_is_held(addr, len));
 		mark(from, end - from, LATE);
 	}
 	set_up_nodes(image);

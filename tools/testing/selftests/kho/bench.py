@@ -166,7 +166,7 @@ def figures(lines):
     if begin and end:
         found["activation"] = end - begin
     found["table"] = next(map(int, numbers(r"memory table of (\d+) bytes", first)), None)
-    found["scratch"] = sum(int(n, 16) for n in re.findall(r"# scratch: .*0x(\w+)$", first, re.M))
+    found["scratch"] = sum(int(n, 0) for n in re.findall(r"# scratch: (\w+)$", first, re.M))
     return found
 
 

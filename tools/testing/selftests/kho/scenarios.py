@@ -67,7 +67,7 @@ def ranges(blob, node, name, cells=(2, 2)):
     """[(address, size)] of a property that has so many cells for each."""
     done = subprocess.run(["fdtget", "-t", "x", str(blob), node, name], capture_output=True,
                           text=True)
-    words, found = [int(w, 16) for w in done.stdout.split()], []
+    words, found = [int(w, 0) for w in done.stdout.split()], []
     while len(words) >= sum(cells):
         pair = []
         for n in cells:
@@ -85,7 +85,7 @@ def chosen(out):
     cells = [ranges(hardware, "/", f"#{what}-cells", (1, 0))[0][0] for what in ("address", "size")]
     fdt = ranges(hardware, "/chosen", "linux,kho-fdt", cells)
     scratch = ranges(hardware, "/chosen", "linux,kho-scratch", cells)
-    window = [int(w, 16) for w in (out / "window").read_text().split()] \
+    window = [int(w, 0) for w in (out / "window").read_text().split()] \
         if (out / "window").exists() else [0, 0]
     size = blob.stat().st_size if blob.exists() else 0
     fits = len(fdt) == 1 and fdt[0][0] == window[0] and size <= fdt[0][1] <= window[1]

@@ -66,6 +66,8 @@ struct host_zone {
 
 extern struct host_zone host_zone;
 extern unsigned long totalcma_pages;
+extern long num_poisoned_pages;
+#define atomic_long_read(v)	(*(v))
 
 static inline struct host_zone *page_zone(const struct page *page)
 {

@@ -29,7 +29,7 @@ obey() {
 jump_damaged() {
 	check "kexec loads main" kexec_load main "kho=on kho_base=$scratch $carry"
 	check "activation" put 1 $KHO/active
-	read -r window _ <$KHO/window
+	read -r window <$KHO/fdt_start
 	check "the module that damages loads" load test_kho_damage window="$window"
 	check "it does what it is told" obey "$1"
 	kexec_go
@@ -53,4 +53,4 @@ case $kho_stage in
 0)	kexec_to main kho=on ;;
 1)	carry="kho_total=$(meminfo MemTotal)" ;;
 esac
-read -r scratch _ <$KHO/scratch
+read -r scratch <$KHO/scratch_start

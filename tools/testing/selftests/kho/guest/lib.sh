@@ -89,7 +89,8 @@ send() {
 
 # Each part of the kernel's image, as /proc/iomem has it, lies in scratch.
 kernel_in_scratch() {
-	read -r addr len <$KHO/scratch
+	read -r addr <$KHO/scratch_start
+	read -r len <$KHO/scratch_size
 	sed -n 's/^ *\([0-9a-f]*\)-\([0-9a-f]*\) : Kernel .*/0x\1 0x\2/p' /proc/iomem | {
 		parts=0
 		while read -r first last; do

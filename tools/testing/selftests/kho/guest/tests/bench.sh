@@ -4,7 +4,7 @@
 PARAM=/sys/module/kho_bench/parameters
 
 record() {
-	cat $KHO/scratch /sys/kernel/debug/kho/out/scratch_len 2>/dev/null |
+	cat $KHO/scratch_size /sys/kernel/debug/kho/out/scratch_len 2>/dev/null |
 		while read -r line; do say "scratch: $line"; done
 	dmesg >/dev/console
 }

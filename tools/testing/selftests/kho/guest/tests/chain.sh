@@ -13,8 +13,10 @@ not_reserved() {
 			done
 		done
 }
+table() { md5sum <"$1/table" | cut -d ' ' -f 1; }
 if [ "$kho_stage" != 0 ]; then
 	check_arrival "$kho_expect"
+	check "the memory table is what it was" [ "$(table $FW)" = "$kho_table" ]
 	# Where memblock is kept (arm64), drivers ask it, and /proc/iomem shows it.
 	check "memblock has forgotten what was handed over" \
 		not_reserved $(mem $FW/fdt /kho-sample | cut -d ' ' -f 1)
@@ -47,9 +49,12 @@ if [ "$kho_stage" != 0 ]; then
 	check_healthy
 fi
 case $kho_stage in
-0)	activate; kexec_to "$kho_second" "kho_expect=$kho_second kho_text=$text $kho_next" ;;
+0)	activate
+	kexec_to "$kho_second" \
+		"kho_expect=$kho_second kho_text=$text kho_table=$(table $KHO) $kho_next" ;;
 1)	activate
-	kexec_to "$kho_first" "kho_expect=$kho_first kho_text=$kho_text,$text $kho_last" ;;
+	kexec_to "$kho_first" \
+		"kho_expect=$kho_first kho_text=$kho_text,$text kho_table=$(table $KHO) $kho_last" ;;
 2)	[ -z "$kho_leaks" ] || check "nothing is leaked" no_leaks
 	# Two in a row may coincide by chance; three in a row do not.
 	check "the kernels lay at different addresses" \

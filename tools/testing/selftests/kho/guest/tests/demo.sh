@@ -17,7 +17,8 @@ case $kho_stage in
 	say "Now the other kernel is loaded with plain kexec -s -l, and the handover activated."
 	check "kexec loads the other kernel" kexec_load alt
 	activate
-	[ ! -d /proc/device-tree ] || send window $KHO/window
+	cat $KHO/fdt_start $KHO/fdt_max >/tmp/window
+	[ ! -d /proc/device-tree ] || send window /tmp/window
 	say "kexec -e -x"
 	kexec_go
 	;;

@@ -17,11 +17,13 @@ are_fixed() {
 }
 addresses() { mem "$@" | cut -d ' ' -f 1; }
 # Whether the window of the FDT lies below an address
-window_below() { read -r addr len <$KHO/window && [ $((addr + len <= $1)) = 1 ]; }
+window_below() {
+	read -r addr <$KHO/fdt_start && read -r len <$KHO/fdt_max && [ $((addr + len <= $1)) = 1 ]
+}
 
 case $kho_stage in
 0)	added=$((0x20000000))
-	read -r scratch _ <$KHO/scratch
+	read -r scratch <$KHO/scratch_start
 	check "the sample driver loads" load kho_sample
 	check "kexec loads main" kexec_load main mem=64G
 	activate
