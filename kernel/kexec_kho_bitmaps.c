@@ -52,50 +52,104 @@ static void __init read_bits(struct kho_extent *x)
 	x->bits = NULL;
 }
 
+/* What one bitmap of an extent takes */
+static size_t extent_bytes(const struct kho_extent *x)
+{
+	return BITS_TO_LONGS(PHYS_PFN(x->mem.len)) * sizeof(long);
+}
+
+/* What one bitmap of all extents takes */
+static size_t __init all_bytes(void)
+{
+	const struct kho_extent *x = kho_in.extent;
+	size_t bytes = sizeof(long);
+
+	for (; x < kho_in.extent + kho_in.extents; x++)
+		bytes += extent_bytes(x);
+	return bytes;
+}
+
+/*
+ * Scratch is as large as it is for this. It is cut up by the kernel and what else is
+ * in it: there may be a larger piece elsewhere, where all that is preserved is
+ * reserved by now.
+ */
+static unsigned long *__init alloc_bits(size_t len, struct kho_why *why)
+{
+	void *p = memblock_alloc(len, SMP_CACHE_BYTES);
+
+	if (!p && memblock_is_kho_scratch_only()) {
+		memblock_clear_kho_scratch_only();
+		p = memblock_alloc(len, SMP_CACHE_BYTES);
+	}
+	if (!p)
+		kho_bad(why, "no %zu KiB of memory for bitmaps", len >> 10);
+	return p;
+}
+
+/* One piece of memory for all chunks would have to be a large one */
+static int __init make_chunk_bits(struct kho_extent *x, struct kho_why *why)
+{
+	x->kept = alloc_bits(2 * extent_bytes(x), why);
+	if (!x->kept)
+		return -ENOMEM;
+
+	x->joined = x->kept + extent_bytes(x) / sizeof(long);
+	read_bits(x);
+	return 0;
+}
+
 /**
  * kho_bitmaps_make() - make the bitmaps of struct kho_in
  * @why: filled with the reason if there is no memory for them
  *
  * The bits of chunks are not looked at any more after that.
  *
- * Context: all that is preserved is reserved. Of all that is allocated for a
- * handover, only this comes out of free memory.
- * Return: 0 or -EINVAL.
+ * Context: all that is preserved is reserved; memblock is confined to scratch, and may
+ * not be any more after this.
+ * Return: 0 or a negative error; then kho_bitmaps_free() has to be called.
  */
 int __init kho_bitmaps_make(struct kho_why *why)
 {
-	unsigned long all = 0, chunks = 0, longs, *next;
 	struct kho_extent *x, *end = kho_in.extent + kho_in.extents;
-	size_t len;
+	unsigned long bit = 0;
+	int err;
 
-	for (x = kho_in.extent; x < end; x++) {
-		longs = BITS_TO_LONGS(PHYS_PFN(x->mem.len));
-		x->bit = all * BITS_PER_LONG;
-		all += longs;
-		if (x->bits)
-			chunks += longs;
-	}
-
-	len = array_size(2 * all + 2 * chunks + 1, sizeof(long));
-	kho_in.taken = memblock_alloc(len, SMP_CACHE_BYTES);
+	kho_in.taken = alloc_bits(2 * all_bytes(), why);
 	if (!kho_in.taken)
-		return kho_bad(why, "no %zu KiB of memory for bitmaps", len >> 10);
-	kho_in.claimed = kho_in.taken + all;
+		return -ENOMEM;
+	kho_in.claimed = kho_in.taken + all_bytes() / sizeof(long);
 
-	next = kho_in.claimed + all;
 	for (x = kho_in.extent; x < end; x++) {
-		longs = BITS_TO_LONGS(PHYS_PFN(x->mem.len));
+		x->bit = bit;
+		bit += extent_bytes(x) * BITS_PER_BYTE;
 		x->before = kho_in.pages;
 		if (!x->bits) {
 			kho_in.pages += PHYS_PFN(x->mem.len);
 			continue;
 		}
-		x->kept = next;
-		x->joined = next + longs;
-		next += 2 * longs;
-		read_bits(x);
+		err = make_chunk_bits(x, why);
+		if (err)
+			return err;
 	}
 	return 0;
+}
+
+/**
+ * kho_bitmaps_free() - undo kho_bitmaps_make(), whatever that returned
+ */
+void __init kho_bitmaps_free(void)
+{
+	struct kho_extent *x = kho_in.extent;
+
+	for (; x < kho_in.extent + kho_in.extents; x++)
+		if (x->kept)
+			memblock_free(x->kept, 2 * extent_bytes(x));
+	if (kho_in.taken)
+		memblock_free(kho_in.taken, 2 * all_bytes());
+	kho_in.taken = NULL;
+	kho_in.claimed = NULL;
+	kho_in.pages = 0;
 }
 
 #if IS_ENABLED(CONFIG_KEXEC_HANDOVER_KUNIT_TEST)

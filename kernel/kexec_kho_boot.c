@@ -497,10 +497,10 @@ static int __init accept(const struct kho_root *root, struct kho_why *why)
 {
 	int err;
 
-	memblock_clear_kho_scratch_only();
 	err = kho_bitmaps_make(why);
 	if (err)
 		return err;
+	memblock_clear_kho_scratch_only();
 
 	/* What these list are gaps now, like any other */
 	kho_free_array(kho_offer.part, kho_offer.parts, sizeof(*kho_offer.part));
@@ -540,6 +540,7 @@ static int __init take_over(struct kho_why *why)
 		/* There is nothing to keep any more, and memblock may need room */
 		memblock_clear_kho_scratch_only();
 		kho_gaps_drop();
+		kho_bitmaps_free();
 		free_all();
 		memblock_phys_free(kho_offer.phys, kho_offer.window);
 	}

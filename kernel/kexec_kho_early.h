@@ -39,5 +39,6 @@ void kho_gaps_drop(void);
 
 /* kexec_kho_bitmaps.c */
 int kho_bitmaps_make(struct kho_why *why);
+void kho_bitmaps_free(void);
 
 #endif /* LINUX_KEXEC_KHO_EARLY_H */
