@@ -4,6 +4,8 @@
  */
 #define pr_fmt(fmt) "kho: " fmt
 
+#include <linux/cleanup.h>
+#include <linux/init.h>
 #include <linux/irqflags.h>
 #include <linux/kexec.h>
 #include <linux/kexec_handover_mm.h>
@@ -14,13 +16,49 @@
 #include "kexec_internal.h"
 #include "kexec_kho_internal.h"
 
-static int note_kho(char *param, char *val, const char *unused, void *on)
+/**
+ * struct kho_words - what matters here of a command line
+ * @kho: kho=on
+ * @debug_pagealloc: the last of that, or empty
+ * @rodata: the last of that, or empty
+ */
+struct kho_words {
+	bool kho;
+	char debug_pagealloc[8];
+	char rodata[8];
+};
+
+static int note_word(char *param, char *val, const char *unused, void *arg)
 {
+	struct kho_words *w = arg;
 	bool said;
 
 	if (!strcmp(param, "kho") && !kstrtobool(val, &said))
-		*(bool *)on = said;
+		w->kho = said;
+	if (!strcmp(param, "debug_pagealloc"))
+		strscpy(w->debug_pagealloc, val ?: "");
+	if (!strcmp(param, "rodata"))
+		strscpy(w->rodata, val ?: "");
 	return 0;
+}
+
+/* As a kernel reads it */
+static int read_words(const char *cmdline, struct kho_words *w)
+{
+	char *copy __free(kfree) = kstrdup(cmdline, GFP_KERNEL);
+
+	*w = (struct kho_words){ };
+	if (!copy)
+		return -ENOMEM;
+	parse_args("kexec image", copy, NULL, 0, 0, 0, w, note_word);
+	return 0;
+}
+
+/* Ours tell what our linear map is made of: with others, single pages may be needed */
+static bool maps_alike(const struct kho_words *a, const struct kho_words *b)
+{
+	return !strcmp(a->debug_pagealloc, b->debug_pagealloc) &&
+	       !strcmp(a->rodata, b->rodata);
 }
 
 /**
@@ -36,23 +74,19 @@ static int note_kho(char *param, char *val, const char *unused, void *on)
  */
 int kho_image_init(struct kimage *image)
 {
+	struct kho_words words, ours;
 	struct kho_mem window;
-	bool on = false;
-	char *cmdline;
 
 	kho_out_window(&window);
 	if (!kho_is_enabled() || !window.len)
 		return 0;
-
-	/* As the next kernel reads it */
-	cmdline = kstrdup(image->cmdline_buf ?: "", GFP_KERNEL);
-	if (!cmdline)
+	if (read_words(image->cmdline_buf ?: "", &words) ||
+	    read_words(saved_command_line, &ours))
 		return -ENOMEM;
-	parse_args("kexec image", cmdline, NULL, 0, 0, 0, &on, note_kho);
-	kfree(cmdline);
 
-	image->kho = on;
-	if (!on)
+	image->kho = words.kho;
+	image->kho_maps_pages = !maps_alike(&words, &ours);
+	if (!image->kho)
 		pr_info("the image carries no handover: its command line does not say kho=on\n");
 	return 0;
 }

@@ -24,6 +24,37 @@ static void jump_back_test(struct kunit *test)
 	kho_in.fdt = real;
 }
 
+static int take_it(struct resource *res, void *arg)
+{
+	return 1;
+}
+
+/* A kernel that maps single pages takes more of scratch before it knows what is kept */
+static void maps_pages_test(struct kunit *test)
+{
+	struct kimage *image = kunit_kzalloc(test, sizeof(*image), GFP_KERNEL);
+	struct kexec_buf buf = { .image = image };
+	unsigned long step = PAGE_ALIGN(get_num_physpages() * sizeof(pte_t) / 2);
+	u64 most;
+
+	KUNIT_ASSERT_NOT_NULL(test, image);
+	image->cmdline_buf = "kho=on debug_pagealloc=on rodata=off";
+	KUNIT_EXPECT_EQ(test, kho_image_init(image), 0);
+	KUNIT_EXPECT_TRUE(test, image->kho);
+	KUNIT_EXPECT_TRUE(test, image->kho_maps_pages);
+
+	/* The largest segment that may be put there */
+	image->kho_maps_pages = 0;
+	for (most = kho_scratch.len; most > step; most -= step) {
+		buf.memsz = most;
+		if (kho_locate_mem_hole(&buf, take_it))
+			break;
+	}
+	KUNIT_EXPECT_GT(test, most, step);
+	image->kho_maps_pages = 1;
+	KUNIT_EXPECT_EQ(test, kho_locate_mem_hole(&buf, take_it), 0);
+}
+
 /* What kexec asks before it shuts anything down */
 static void kexec_test(struct kunit *test)
 {
@@ -46,6 +77,7 @@ static void kexec_test(struct kunit *test)
 	image->cmdline_buf = "kho=on";
 	KUNIT_EXPECT_EQ(test, kho_image_init(image), 0);
 	KUNIT_EXPECT_TRUE(test, image->kho);
+	KUNIT_EXPECT_FALSE(test, image->kho_maps_pages);
 	KUNIT_ASSERT_TRUE(test, kho_image_window(image, &window));
 	KUNIT_EXPECT_EQ(test, window.addr, t->window.addr);
 	KUNIT_EXPECT_EQ(test, window.len, t->window.len);
@@ -158,6 +190,7 @@ static void page_size_test(struct kunit *test)
 static struct kunit_case kho_image_cases[] = {
 	KUNIT_CASE(jump_back_test),
 	KUNIT_CASE(kexec_test),
+	KUNIT_CASE(maps_pages_test),
 	KUNIT_CASE_PARAM(cmdline_test, cmdline_gen_params),
 	KUNIT_CASE(page_size_test),
 	{ }

@@ -405,10 +405,11 @@ static bool try_scratch(struct kexec_buf *kbuf,
 int kho_locate_mem_hole(struct kexec_buf *kbuf,
 			int (*func)(struct resource *, void *))
 {
-	u64 need;
+	u64 ram = PFN_PHYS((u64)get_num_physpages()), need;
 
-	need = segment_bytes(kbuf->image) + kbuf->memsz +
-	       early_room(PFN_PHYS((u64)get_num_physpages()));
+	need = segment_bytes(kbuf->image) + kbuf->memsz + early_room(ram);
+	if (kbuf->image->kho_maps_pages)
+		need += ram / PAGE_SIZE * sizeof(pte_t);
 
 	if (need <= kho_scratch.len && try_scratch(kbuf, func))
 		return 1;
