@@ -354,10 +354,8 @@ void __init kho_scratch_release(void)
 	u64 to = max(ALIGN_DOWN(end, block), from);
 	unsigned long pfn;
 
-	if (from > kho_scratch.addr)
-		memblock_reserve(kho_scratch.addr, from - kho_scratch.addr);
-	if (to < end)
-		memblock_reserve(to, end - to);
+	memblock_keep_held(kho_scratch.addr, from - kho_scratch.addr);
+	memblock_keep_held(to, end - to);
 
 	for (pfn = PHYS_PFN(from); pfn < PHYS_PFN(to); pfn += pageblock_nr_pages) {
 		set_pageblock_migratetype(pfn_to_page(pfn), MIGRATE_CMA);
