@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * kho, the operator's command: what its files share.
+ */
+#ifndef KHO_H
+#define KHO_H
+
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <linux/kernel.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../../kernel/kexec_kho_fdt.h"
+#include "specs.h"
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define __printf(f, a)	__attribute__((format(printf, f, a)))
+
+/* Freed, closed, or put when it goes out of scope */
+#define __free(fn)	__attribute__((cleanup(auto_##fn)))
+
+static inline void auto_free(void *p)
+{
+	free(*(void **)p);
+}
+
+static inline void auto_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+static inline void auto_json(json_object **o)
+{
+	json_object_put(*o);
+}
+
+/* Exit codes: documented in Documentation/kho/kho.rst, and stable */
+enum {
+	KHO_OK		= 0,
+	KHO_NO		= 1,	/* and nothing was changed */
+	KHO_USAGE	= 2,
+	KHO_OFF		= 3,	/* KHO is off, or not there */
+	KHO_KERNEL	= 4,	/* the kernel refused */
+	KHO_REFUSED	= 5,	/* the handover to this kernel was refused */
+};
+
+/* kho.c: the command line */
+struct options {
+	const char *root, *columns;
+	bool json, bytes, quiet;
+	bool in, out, dts, live, all, unlisted, dry_run, now, loaded, unload;
+	const char *svg, *table, *kernel, *initrd, *append, *cmdline;
+	unsigned int width;
+	long timeout;			/* seconds; less than 0: for ever */
+	const char *args[2];		/* what follows the verb */
+};
+
+extern struct options opt;
+
+int fail(int code, const char *what, const char *fmt, ...) __printf(3, 4);
+
+/* sys.c: files below --root, and the kernel's log */
+#define SYS_KHO		"/sys/kernel/kho"
+#define SYS_FW		"/sys/firmware/kho"
+
+#define sys_open(flags, ...)	open(sys_path(__VA_ARGS__), (flags) | O_CLOEXEC)
+#define sys_exists(...)		(!access(sys_path(__VA_ARGS__), F_OK))
+#define sys_text(...)		file_text(sys_path(__VA_ARGS__))
+#define sys_number(...)		file_number(sys_path(__VA_ARGS__))
+
+const char *sys_path(const char *fmt, ...) __printf(1, 2);
+char *sys_link(const char *path);
+void *read_all(int fd, size_t *len, size_t most);
+char *file_text(const char *path);
+long long file_number(const char *path);
+char **sys_list(const char *path);
+void free_list(char ***list);
+u64 sys_iomem(const char *what, void (*fn)(const struct kho_mem *mem, void *data), void *data);
+bool sys_mem(const char *start, const char *size, struct kho_mem *mem);
+int sys_needs_kho(const char *what);
+int kmsg_open(void);
+int kmsg_fail(int kmsg, const char *what, int err, const char *todo);
+int sys_write(const char *what, const char *path, const char *value, const char *todo);
+
+static inline void auto_list(char ***list)
+{
+	free_list(list);
+}
+
+/* blob.c: a handover FDT with its memory table, checked by the kernel's code */
+enum source { FROM_FILE, FROM_IN, FROM_OUT };
+
+struct blob {
+	enum source source;
+	const char *name;
+	void *fdt;
+	size_t size;
+	struct kho_root root;
+	void *table;			/* as sysfs has it: entries, then bits of chunks; or NULL */
+	size_t table_size;
+};
+
+typedef void (*blob_run_fn)(const struct kho_mem *mem, void *data);
+typedef void (*blob_mem_fn)(const struct kho_mem *mem, unsigned int node, void *data);
+
+int blob_open(struct blob *blob, const char *what);
+int blob_open_sysfs(struct blob *blob, const char *what, enum source source);
+void blob_close(struct blob *blob);
+u64 blob_ranges_len(const struct kho_ranges *ranges);
+void blob_walk_mem(const struct blob *blob, blob_mem_fn fn, void *data);
+u64 blob_mem_len(const struct blob *blob, unsigned int node);
+int blob_walk_table(const struct blob *blob, blob_run_fn fn, void *data, struct kho_why *why);
+bool blob_has_chunks(const struct blob *blob);
+
+static inline void auto_blob(struct blob *blob)
+{
+	blob_close(blob);
+}
+
+/* decode.c: nodes by their specs */
+const struct kho_spec_node *spec_of(const void *fdt, int node);
+json_object *decode_node(const void *fdt, int node, const struct kho_spec_node *spec);
+void decode_problems(json_object *node, const char *path,
+		     void (*fn)(const char *path, const char *problem, void *data), void *data);
+
+/* target.c: the kernel to come */
+struct target {
+	char *version, *kernel, *initrd, *cmdline, *config;
+};
+
+int target_choose(struct target *t, const char *what);
+void target_free(struct target *t);
+char *target_next_boot(void);
+int target_carries(const char *version);
+const char *cmdline_value(const char *cmdline, const char *name, size_t *len);
+bool cmdline_has_kho(const char *cmdline);
+int target_config(const struct target *t, const char *option);
+u64 target_need(const struct target *t, u64 ram);
+
+static inline void auto_target(struct target *t)
+{
+	target_free(t);
+}
+
+/* live.c: what could lose the state at a kexec */
+enum verdict { CHECK_OK, CHECK_WARN, CHECK_FAIL };
+
+void found(json_object *list, enum verdict v, const char *check, const char *todo,
+	   const char *fmt, ...) __printf(5, 6);
+bool found_failures(json_object *list);
+void live_checks(json_object *list, const struct target *t);
+void print_findings(json_object *list, json_object *doc);
+
+/* check.c */
+void check_blob(json_object *list, const struct blob *blob);
+
+/* out.c: for people, and for programs */
+enum column_kind { COL_TEXT, COL_SIZE, COL_ADDR };
+
+struct column {
+	const char *name;		/* in small letters, the key of the JSON object */
+	enum column_kind kind;
+	bool hidden;			/* unless -o asks for it */
+};
+
+struct out_table;
+
+struct out_table *table_begin(const struct column *columns, unsigned int nr);
+void *table_row(struct out_table *t, json_object *row, void *parent);
+void table_end(struct out_table *t, int indent);
+bool table_has_columns(const struct column *columns, unsigned int nr);
+const char *size_text(u64 bytes, char buf[static 24]);
+bool is_colour(void);
+json_object *json_begin(void);
+void put_str(json_object *o, const char *key, const char *value);
+void put_num(json_object *o, const char *key, u64 value);
+void put_bool(json_object *o, const char *key, bool value);
+void put_null(json_object *o, const char *key);
+const char *get_text(json_object *o, const char *key);
+u64 get_value(json_object *o, const char *key);
+void json_end(json_object *o);
+char *escaped(const char *text, size_t len);
+
+/* The verbs, each in a file of its own or with its kind */
+int verb_status(void);
+int verb_show(void);
+int verb_map(void);
+int verb_check(void);
+int verb_activate(void);
+int verb_abort(void);
+int verb_release(void);
+int verb_load(void);
+int verb_kexec(void);
+int verb_wait(void);
+
+#endif /* KHO_H */
