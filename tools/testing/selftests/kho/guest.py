@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Owns what the guests are given: an initramfs (busybox, Debian's kexec and fdtget,
-our scripts) and a disk that is a plain tar of kernels and modules to kexec into."""
+our scripts) and a disk that is a plain tar of kernels and modules to kexec into, and of the
+kho command."""
 
 import os
 import re
@@ -11,6 +12,8 @@ from pathlib import Path
 from common import ARCHES, HERE, Failure, native, run, step
 
 PACKAGES = ["busybox-static", "device-tree-compiler", "kexec-tools"]
+# What kho is compiled with; scripts/setup has them for this machine.
+LIBRARIES = ["libfdt-dev", "libsmartcols-dev", "libjson-c-dev", "zlib1g-dev"]
 
 
 def private_apt(work, debian_arch, **more):
@@ -33,13 +36,14 @@ def userland(arch, build_dir):
     if native(arch):
         return Path("/")
     root, work = build_dir / f"userland/{arch}", build_dir / f"userland/{arch}-apt"
-    if all((root / "usr/share/doc" / p).exists() for p in PACKAGES):
+    packages = [*PACKAGES, *LIBRARIES]
+    if all((root / "usr/share/doc" / p).exists() for p in packages):
         return root
     shutil.rmtree(root, ignore_errors=True)
-    step(f"fetching {', '.join(PACKAGES)} for {arch}")
+    step(f"fetching {', '.join(packages)} for {arch}")
     apt = ["apt-get", "-q", "-y", *private_apt(work, ARCHES[arch]["debian"])]
     run([*apt, "update"])
-    run([*apt, "install", "--download-only", "--no-install-recommends", *PACKAGES])
+    run([*apt, "install", "--download-only", "--no-install-recommends", *packages])
     for deb in (work / "cache/archives").glob("*.deb"):
         run(["dpkg-deb", "-x", deb, work / "root"])
     (work / "root").rename(root)
@@ -84,16 +88,35 @@ def initramfs(arch, build_dir):
     return image
 
 
+def command(arch, linux, build_dir):
+    """A directory with kho, and the libraries that it loads."""
+    out, source, make = build_dir / f"kho-{arch}", userland(arch, build_dir), []
+    if not native(arch):
+        # libz.so is a link from the root, which is another one here.
+        make = [f"CC={ARCHES[arch]['triplet']}-gcc --sysroot={source}",
+                "LIBS=-lfdt -lsmartcols -ljson-c -l:libz.so.1"]
+    run(["make", "-s", "-C", linux / "tools/kho", f"O={out / 'build'}", *make, out / "build/kho"])
+    (out / "disk").mkdir(exist_ok=True)
+    shutil.copy2(out / "build/kho", out / "disk")
+    needed = re.findall(r"\(NEEDED\).*\[(\S+)\]", run(["readelf", "-d", out / "build/kho"],
+                                                       env=dict(os.environ, LC_ALL="C")))
+    for path in with_libraries(source, arch, needed):
+        shutil.copy2(source / path, out / "disk")
+    return out / "disk"
+
+
 def root_disk(initrd, path):
     """What an initramfs has, as a disk for a kernel that is given none."""
     run(["/sbin/mke2fs", "-q", "-t", "ext2", "-d", initrd.with_suffix(""), path, "64M"])
 
 
-def disk(arch, flavours, initrd, build_dir):
-    """flavours: name -> kernel output directory. Returns the tar."""
+def disk(arch, flavours, initrd, build_dir, kho=None):
+    """flavours: name -> kernel output directory; kho: what command() gave. Returns the tar."""
     path = build_dir / f"guest-{arch}.tar"
     with tarfile.open(path, "w") as tar:
         tar.add(initrd, "initramfs")
+        if kho:
+            tar.add(kho, "kho")
         for name, out in flavours.items():
             tar.add(out / ARCHES[arch]["image"], f"{name}/image")
             for ko in out.rglob("*.ko"):

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """Owns the tests that need no guest: memblock's own, to which the series adds
-some, run as a program on this machine, the fuzzers, and what consoles are searched for."""
+some, run as a program on this machine, the fuzzers, the kho command on copies of
+machines, and what consoles are searched for."""
 
 import os
 import re
 import shutil
+import subprocess
 
 import fuzz
 import splats
@@ -14,7 +16,8 @@ from common import Failure, run, say, step
 AROUND = ("include", "mm", "tools/arch", "tools/include", "tools/lib", "tools/testing/selftests")
 # A variant that ends early must not pass: the last suite, and the series' own.
 SUITES = ("memblock_kho_scratch", "memblock_alloc_exact_nid_raw")
-NAMES = ["memblock", "memblock-numa", "fuzz", "splats"]
+NAMES = ["memblock", "memblock-numa", "fuzz", "splats", "kho"]
+SANITIZE = "-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all"
 
 
 def build(name, linux, out):
@@ -50,12 +53,38 @@ def memblock(name, linux, out):
     return found
 
 
+def kho(linux, out):
+    """[(result, name)] of the tests of the operator's command, built with sanitizers."""
+    out.mkdir(parents=True, exist_ok=True)
+    log = out / "console.log"
+    try:
+        run(["make", "-s", "-C", linux / "tools/kho", f"O={out / 'build'}", "CC=clang",
+             f"CFLAGS={SANITIZE}", "all", out / "build/kho-test"], log=out / "build.log")
+        run(["make", "-s", "-C", linux / "tools/kho", f"O={out / 'build'}", "install", "PREFIX=/usr",
+             f"DESTDIR={out / 'installed'}"], log=out / "build.log")
+        done = subprocess.run([linux / "tools/kho/tests/run.py", out / "installed/usr/sbin/kho",
+                               out / "build/kho-test", linux / "tools/testing/kho/corpus"],
+                              capture_output=True, text=True)
+    except Failure as e:
+        say(f"host kho: {e}")
+        return [("failed", "kho builds")]
+    log.write_text(done.stdout + done.stderr)
+    found = [("failed" if bad else "ok", f"kho: {name}")
+             for bad, name in re.findall(r"^(not )?ok (.*)$", done.stdout, re.M)]
+    if done.returncode or not found:
+        say(f"host kho: full log: {log}\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
+    if done.returncode and all(result == "ok" for result, _ in found):
+        found.append(("failed", "the tests of kho end"))
+    return found
+
+
 def test(name, linux, results):
     """[(result, name)] of one of NAMES."""
     if name == "fuzz":
         return fuzz.test(linux, results)
     step(f"host {name} ...")
     found = (splats.check(linux) if name == "splats" else
+             kho(linux, results / "host" / name) if name == "kho" else
              memblock(name, linux, results / "host" / name))
     step(f"host {name}: {sum(r == 'ok' for r, _ in found)} passed, "
          f"{sum(r == 'failed' for r, _ in found)} failed")

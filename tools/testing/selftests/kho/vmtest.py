@@ -66,7 +66,8 @@ def prepare(args, arch, flavours=None):
     outs = build(arch, flavours or ARCHES[arch]["flavours"], args.linux.resolve(), build_dir)
     initrd = guest.initramfs(arch, build_dir)
     return {"arch": arch, "initrd": initrd, "results": build_dir / "results" / arch,
-            "disk": guest.disk(arch, outs, initrd, build_dir),
+            "disk": guest.disk(arch, outs, initrd, build_dir,
+                               guest.command(arch, args.linux.resolve(), build_dir)),
             "images": {f: out / ARCHES[arch]["image"] for f, out in outs.items()}}
 
 

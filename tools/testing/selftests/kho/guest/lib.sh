@@ -41,6 +41,9 @@ logged() {
 forget_log() { dmesg -c >/dev/null; }
 load() { ko=$1; shift; insmod "/boot/$flavour/$ko.ko" "$@"; }
 
+# The operator's command, with the libraries that it was given.
+kho() { LD_LIBRARY_PATH=/boot/kho /boot/kho/kho "$@"; }
+
 # The command line of the next kernel: this one's, in which a parameter given
 # here takes the place of those with its name.
 next_cmdline() {
