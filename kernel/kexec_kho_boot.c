@@ -511,8 +511,11 @@ static int __init accept(const struct kho_root *root, struct kho_why *why)
 	pr_info("handover %u accepted from %.64s: %lu ranges, %llu KiB preserved\n",
 		root->count, root->release, kho_in.extents,
 		(u64)kho_in.pages << (PAGE_SHIFT - 10));
-	if (movable_node_is_enabled())
-		pr_notice("movable_node does nothing for nodes that hold preserved memory, up to the next cold boot\n");
+	/* The room that was looked for may be on such nodes */
+	if (movable_node_is_enabled()) {
+		pr_notice("movable_node is off up to the next cold boot: memory is preserved, and early boot needs the rest\n");
+		movable_node_enabled = false;
+	}
 	return 0;
 }
 

@@ -338,31 +338,56 @@ static unsigned long __init free_held(void)
 	return pages;
 }
 
+/* What a kernel that is booting still needs */
+static u64 __init room_to_come(u64 ram)
+{
+	u64 room = kho_boot_room(ram);
+
+	/* The memory map may be there already */
+	if (pfn_valid(PHYS_PFN(memblock_start_of_DRAM())))
+		room -= min(room, PHYS_PFN(ram) * sizeof(struct page));
+	return room;
+}
+
 /**
  * kho_memory_to_spare() - how much memory can be taken for good at boot
  *
  * After a handover there is less than the command line may have been made for:
- * a pool of huge pages must not take what the kernel cannot do without.
+ * what it asks for must not be what the kernel cannot do without.
  *
  * Return: bytes; U64_MAX if nothing was handed over.
  */
 u64 __init kho_memory_to_spare(void)
 {
-	u64 ram = memblock_phys_mem_size(), room, left;
+	u64 room, left;
 
 	if (!kho_in.fdt)
 		return U64_MAX;
 
-	/* For user space to begin with; scratch is no use to much of it */
-	room = min_t(u64, max_t(u64, ram / 8, SZ_128M), SZ_4G);
 	if (slab_is_available()) {
-		room += kho_scratch.len;
+		/* Scratch is no use to who cannot be moved */
+		room = kho_scratch.len;
 		left = PFN_PHYS((u64)nr_free_pages());
 	} else {
-		room += kho_boot_room(ram);
+		room = room_to_come(memblock_phys_mem_size());
 		left = kho_free_bytes(PHYS_ADDR_MAX, MEMBLOCK_HOTPLUG);
 	}
 	return left - min(left, room);
+}
+
+/**
+ * kho_memory_for_pools() - how much memory a pool of huge pages can take at boot
+ *
+ * User space needs some to begin with that is not in the pool.
+ *
+ * Return: bytes; U64_MAX if nothing was handed over.
+ */
+u64 __init kho_memory_for_pools(void)
+{
+	u64 users = min_t(u64, max_t(u64, memblock_phys_mem_size() / 8, SZ_128M), SZ_4G);
+	u64 spare = kho_memory_to_spare();
+
+	return spare == U64_MAX ? spare : spare - min(spare, users);
 }
 
 /**

@@ -174,7 +174,7 @@ static int check_destination(const struct kimage *image)
  * kho_check_kexec() - see that nothing is in the way of executing an image
  * @image: the image that is about to be executed
  *
- * Context: holds the kexec lock, after kho_before_kexec(). Does not sleep.
+ * Context: holds the kexec lock, after kho_before_kexec(). May sleep.
  * Return: 0, or an error, as kho_before_kexec().
  */
 int kho_check_kexec(struct kimage *image)

@@ -10,6 +10,7 @@
 
 #include <linux/bitops.h>
 #include <linux/cc_platform.h>
+#include <linux/cpumask.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/sizes.h>
@@ -57,12 +58,17 @@ struct kho_table {
 
 /*
  * What a kernel needs before it gives gaps in what is preserved to the page
- * allocator: the memory map, hash tables and the like, KASAN's shadow, page_ext.
+ * allocator: the memory map, hash tables and the like, areas of each CPU, bounce
+ * buffers for devices (where there is memory that they do not reach), KASAN's shadow,
+ * page_ext.
  */
 static inline u64 kho_boot_room(u64 ram)
 {
-	u64 room = PHYS_PFN(ram) * sizeof(struct page) + ram / 128 + SZ_8M;
+	u64 room = PHYS_PFN(ram) * sizeof(struct page) + ram / 128 + SZ_8M +
+		   num_possible_cpus() * SZ_64K;
 
+	if (IS_ENABLED(CONFIG_SWIOTLB) && ram > SZ_2G)
+		room += SZ_64M;
 	if (IS_ENABLED(CONFIG_KASAN_GENERIC))
 		room += ram / 8;
 	if (IS_ENABLED(CONFIG_KASAN_SW_TAGS))

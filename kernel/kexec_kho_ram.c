@@ -53,7 +53,7 @@ static unsigned int kho_ram_nr;
 static nodemask_t kho_boot_nodes;
 
 /* CMA areas, and what the devicetree reserves: the next kernel does so first of all */
-static struct kho_pfns kho_cma[MAX_CMA_AREAS + 64];
+static struct kho_pfns *kho_cma;
 static unsigned int kho_cma_nr;
 
 /* Memory that has been reserved since boot, and can be preserved all the same */
@@ -113,31 +113,37 @@ int __weak arch_kho_walk_ram(void *arg, int (*fn)(unsigned long pfn,
 	return walk_system_ram_range(0, PHYS_PFN(PHYS_ADDR_MAX), arg, fn);
 }
 
-static void __init add_reserved(u64 addr, u64 len)
+static int add_reserved(u64 addr, u64 len)
 {
-	if (kho_cma_nr < ARRAY_SIZE(kho_cma))
-		kho_cma[kho_cma_nr++] = (struct kho_pfns){
-			PHYS_PFN(addr), PFN_UP(addr + len)
-		};
+	struct kho_pfns *all;
+
+	all = krealloc_array(kho_cma, kho_cma_nr + 1, sizeof(*all), GFP_KERNEL);
+	if (!all)
+		return -ENOMEM;
+	kho_cma = all;
+	kho_cma[kho_cma_nr++] = (struct kho_pfns){
+		PHYS_PFN(addr), PFN_UP(addr + len)
+	};
+	return 0;
 }
 
 static int __init add_cma(struct cma *c, void *arg)
 {
-	add_reserved(cma_get_base(c), cma_get_size(c));
-	return 0;
+	return add_reserved(cma_get_base(c), cma_get_size(c));
 }
 
 /* Also what this kernel has given to the page allocator, because a driver failed */
-static void __init add_devicetree(void)
+static int __init add_devicetree(void)
 {
 	struct device_node *root __free(device_node) =
 		of_find_node_by_path("/reserved-memory");
 	struct resource res;
-	int i;
+	int err = 0, i;
 
 	for_each_available_child_of_node_scoped(root, np)
-		for (i = 0; !of_address_to_resource(np, i, &res); i++)
-			add_reserved(res.start, resource_size(&res));
+		for (i = 0; !err && !of_address_to_resource(np, i, &res); i++)
+			err = add_reserved(res.start, resource_size(&res));
+	return err;
 }
 
 static int __init kho_ram_init(void)
@@ -148,8 +154,8 @@ static int __init kho_ram_init(void)
 		return 0;
 
 	kho_boot_nodes = node_states[N_MEMORY];
-	cma_for_each_area(add_cma, NULL);
-	add_devicetree();
+	if (cma_for_each_area(add_cma, NULL) || add_devicetree())
+		return -ENOMEM;
 	arch_kho_walk_ram(&max, count_ram);
 	kho_ram = kvcalloc(max, sizeof(*kho_ram), GFP_KERNEL);
 	if (!kho_ram)

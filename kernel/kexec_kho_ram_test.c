@@ -263,12 +263,8 @@ static void kept_test(struct kunit *test)
 static void cma_test(struct kunit *test)
 {
 	struct page *page = test->priv, *bad = page + TEST_BAD;
-	unsigned long pfn = page_to_pfn(bad);
 
-	if (kho_cma_nr == ARRAY_SIZE(kho_cma))
-		kunit_skip(test, "there are so many already");
-
-	kho_cma[kho_cma_nr++] = (struct kho_pfns){ pfn, pfn + 2 };
+	KUNIT_ASSERT_EQ(test, add_reserved(page_to_phys(bad), 2 * PAGE_SIZE), 0);
 	KUNIT_EXPECT_EQ(test, try_pages(bad, 1), -EINVAL);
 	KUNIT_EXPECT_EQ(test, try_pages(bad + 1, 1), -EINVAL);
 	KUNIT_EXPECT_EQ(test, try_folio(page_folio(bad)), -EINVAL);

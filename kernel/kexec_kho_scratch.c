@@ -16,9 +16,9 @@
 #include <linux/kexec.h>
 #include <linux/kexec_handover_mm.h>
 #include <linux/mm.h>
-#include <linux/page-isolation.h>
 #include <asm/sections.h>
 
+#include "../mm/internal.h"
 #include "kexec_internal.h"
 #include "kexec_kho_early.h"
 
@@ -38,7 +38,9 @@
 #define SPLITS_TO_COME	4
 
 /* Empty if there is none */
-struct kho_mem kho_scratch;
+struct kho_mem kho_scratch __ro_after_init;
+
+static unsigned long kho_cma_pages __initdata;
 
 /* Memory below counts as scratch while memblock is confined */
 static phys_addr_t kho_scratch_low __initdata;
@@ -338,11 +340,31 @@ void __init kho_scratch_hold(void)
 			return;
 }
 
+/* Whether nobody has anything in it but us */
+static bool __init is_all_held(void)
+{
+	struct memblock_region *r;
+	u64 held = 0;
+
+	for_each_reserved_mem_region(r) {
+		u64 from = max_t(u64, r->base, kho_scratch.addr);
+		u64 to = min_t(u64, r->base + r->size,
+			       kho_scratch.addr + kho_scratch.len);
+
+		if ((r->flags & MEMBLOCK_RSRV_HELD) && from < to)
+			held += to - from;
+	}
+	return held == kho_scratch.len;
+}
+
 /**
  * kho_scratch_release() - have scratch ready for the page allocator, as CMA
  *
  * A pageblock has one type: what is in the same one as other memory, because
  * the kernel that chose scratch has other pages, stays reserved.
+ *
+ * On a boot without a handover, somebody else may have found a table of firmware there
+ * since, which the next kernel's image must not be put over.
  *
  * Context: before kho_memory_release() frees what is held.
  */
@@ -354,15 +376,31 @@ void __init kho_scratch_release(void)
 	u64 to = max(ALIGN_DOWN(end, block), from);
 	unsigned long pfn;
 
+	if (!kho_in.fdt && !is_all_held()) {
+		pr_err("firmware has a table in scratch: kexec handover is off; try another kho_scratch=\n");
+		kho_scratch = (struct kho_mem){ };
+		kho_enabled = false;
+		return;
+	}
+
 	memblock_keep_held(kho_scratch.addr, from - kho_scratch.addr);
 	memblock_keep_held(to, end - to);
 
 	for (pfn = PHYS_PFN(from); pfn < PHYS_PFN(to); pfn += pageblock_nr_pages) {
-		set_pageblock_migratetype(pfn_to_page(pfn), MIGRATE_CMA);
-		page_zone(pfn_to_page(pfn))->cma_pages += pageblock_nr_pages;
-		totalcma_pages += pageblock_nr_pages;
+		if (init_cma_pageblock(pfn_to_page(pfn)))
+			kho_cma_pages += pageblock_nr_pages;
+		else
+			memblock_keep_held(PFN_PHYS(pfn), block);
 	}
 }
+
+/* Not earlier: mem_init_print_info() takes it for memory that is not free yet */
+static int __init kho_scratch_init(void)
+{
+	totalcma_pages += kho_cma_pages;
+	return 0;
+}
+core_initcall(kho_scratch_init);
 
 static u64 segment_bytes(const struct kimage *image)
 {

@@ -26,6 +26,7 @@ void kho_reserve_mem_add(phys_addr_t start, phys_addr_t size, const char *name);
 void kho_memmap_init(void);
 void kho_memory_release(void);
 u64 kho_memory_to_spare(void);
+u64 kho_memory_for_pools(void);
 
 /* Memory management */
 u64 arch_kho_early_room(u64 ram);
@@ -80,6 +81,11 @@ static inline void kho_memory_release(void)
 }
 
 static inline u64 kho_memory_to_spare(void)
+{
+	return U64_MAX;
+}
+
+static inline u64 kho_memory_for_pools(void)
 {
 	return U64_MAX;
 }

@@ -15,7 +15,9 @@ case $kho_stage in
 	check "the area is where it was: $(area)" [ "$(area)" = "$kho_area" ]
 	check_state
 	check "/chosen is whole" [ -s /proc/device-tree/chosen/bootargs ]
+	check "the tree says where it is" [ -e $TREE/pool/linux,kho-pinned ]
 	kexec_to main "kho=off" ;;
-2)	check "without a handover, the kernel may place it" [ ! -e $TREE/pool/reg ]
+2)	check "without a handover, the kernel may place it" \
+		[ ! -e $TREE/pool/linux,kho-pinned -a ! -e $TREE/pool/alloc-ranges ]
 	check "there is such an area: $(area)" [ -n "$(area)" ] ;;
 esac
