@@ -13,7 +13,7 @@ demo shell kernel: SETUP := $(or $(ARCH),x86_64)
 test: SETUP := $(or $(ARCH),all) fuzz
 soak: SETUP := $(or $(ARCH),all)
 fuzz: SETUP := none fuzz
-bench: SETUP := bench
+bench: SETUP := $(or $(ARCH),x86_64) bench
 cross: SETUP := none cross
 
 demo: tree ## hand state from one kernel to the next, and show it
@@ -29,7 +29,7 @@ soak: tree ## long chains of kernels with random handovers, 10 minutes or more; 
 	@$(VMTEST) soak --only '$(ONLY)' $(SEED:%=--seed %)
 
 bench: tree ## count the instructions of handovers; ROWS=0,1k measures a few, MAINLINE=1 mainline too
-	@tools/testing/selftests/kho/bench.py --linux build/linux --build build --rows '$(ROWS)' \
+	@tools/testing/selftests/kho/bench.py $(ARCH:%=--arch %) --linux build/linux --build build --rows '$(ROWS)' \
 		$(if $(MAINLINE),--mainline) $(if $(PROFILE),--rows $(PROFILE) --profile)
 
 cross: tree ## check that without the option nothing is different, on 6 architectures

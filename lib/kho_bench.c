@@ -9,16 +9,18 @@
  *	echo "fragments 100000" > /sys/module/kho_bench/parameters/preserve
  *	# hand over, and in the next kernel:
  *	echo 1 > /sys/module/kho_bench/parameters/restore
+ *	cat /sys/module/kho_bench/parameters/clock	# goes on across a kexec
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/kexec_handover.h>
+#include <linux/list_sort.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
+#include <linux/overflow.h>
 #include <linux/sizes.h>
-#include <linux/sort.h>
 #include <linux/string.h>
 #include <linux/timex.h>
 
@@ -56,8 +58,9 @@ struct bench_dir {
 	__be64 addr[];
 };
 
-#define DIR_SIZE	(PAGE_SIZE << MAX_PAGE_ORDER)
-#define DIR_MAX		((DIR_SIZE - sizeof(struct bench_dir)) / sizeof(u64))
+#define BLOCK_LEN	(PAGE_SIZE * MAX_ORDER_NR_PAGES)
+/* More pages than any machine has */
+#define NR_MAX		BIT_ULL(48)
 
 /**
  * struct bench - a directory, with what its contents mean here
@@ -90,7 +93,7 @@ static unsigned long run_length(const struct bench *b, unsigned long i)
 
 	if (b->kind == BLOCKS)
 		while (i + n < b->nr &&
-		       unit_phys(b, i + n) == unit_phys(b, i) + n * DIR_SIZE)
+		       unit_phys(b, i + n) == unit_phys(b, i) + n * BLOCK_LEN)
 			n++;
 	return n;
 }
@@ -144,6 +147,28 @@ measure(const struct bench *b, const char *what,
 	return err;
 }
 
+/* Whole blocks of the largest order: in the memory table it is a range */
+static unsigned long dir_pages(unsigned long nr)
+{
+	const struct bench_dir *dir;
+
+	return round_up(struct_size(dir, addr, nr), BLOCK_LEN) >> PAGE_SHIFT;
+}
+
+/* One block comes from where the units do, and so is not in the midst of them */
+static struct page *alloc_dir(unsigned long nr)
+{
+	struct page *page;
+
+	if (dir_pages(nr) > MAX_ORDER_NR_PAGES)
+		return alloc_contig_pages(dir_pages(nr), GFP_KERNEL,
+					  numa_node_id(), NULL);
+	page = alloc_pages(GFP_KERNEL, MAX_PAGE_ORDER);
+	if (page)
+		split_page(page, MAX_PAGE_ORDER);
+	return page;
+}
+
 static void add_unit(struct bench *b, struct page *page)
 {
 	b->dir->addr[b->nr++] = cpu_to_be64(page_to_phys(page));
@@ -154,7 +179,7 @@ static void add_pages(struct bench *b, struct page *block, unsigned long nr)
 {
 	unsigned long i;
 
-	for (i = 0; i < 1UL << MAX_PAGE_ORDER; i++) {
+	for (i = 0; i < MAX_ORDER_NR_PAGES; i++) {
 		if (page_to_pfn(block + i) % kind_step[b->kind] || b->nr == nr)
 			__free_page(block + i);
 		else
@@ -162,17 +187,60 @@ static void add_pages(struct bench *b, struct page *block, unsigned long nr)
 	}
 }
 
-static int alloc_units(struct bench *b, unsigned long nr)
+/* How many units a block gives */
+static unsigned long block_units(const struct bench *b, const struct page *block)
 {
-	while (b->nr < nr) {
-		unsigned int order = b->order ?: MAX_PAGE_ORDER;
-		struct page *page = alloc_pages(GFP_KERNEL | __GFP_NOWARN |
-				(b->kind == FOLIOS ? __GFP_COMP : 0), order);
+	unsigned long pfn = page_to_pfn(block), step = kind_step[b->kind];
+
+	if (!step)
+		return 1;
+	return DIV_ROUND_UP(pfn + MAX_ORDER_NR_PAGES, step) -
+	       DIV_ROUND_UP(pfn, step);
+}
+
+static unsigned int block_order(const struct bench *b)
+{
+	return b->order ?: MAX_PAGE_ORDER;
+}
+
+static int alloc_blocks(const struct bench *b, unsigned long nr,
+			struct list_head *blocks)
+{
+	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN | (b->kind == FOLIOS ? __GFP_COMP : 0);
+	unsigned long units;
+
+	for (units = 0; units < nr;) {
+		struct page *page = alloc_pages(gfp, block_order(b));
 
 		if (!page)
 			return -ENOMEM;
+		list_add_tail(&page->lru, blocks);
+		units += block_units(b, page);
+		cond_resched();
+	}
+	return 0;
+}
+
+static int cmp_page(void *priv, const struct list_head *a, const struct list_head *b)
+{
+	return list_entry(a, struct page, lru) > list_entry(b, struct page, lru);
+}
+
+static int alloc_units(struct bench *b, unsigned long nr)
+{
+	struct page *page, *next;
+	LIST_HEAD(blocks);
+	int err;
+
+	err = alloc_blocks(b, nr, &blocks);
+	if (err)
+		return err;
+
+	list_sort(NULL, &blocks, cmp_page);
+	list_for_each_entry_safe(page, next, &blocks, lru) {
+		list_del(&page->lru);
 		if (b->kind != FOLIOS)
-			split_page(page, order);
+			split_page(page, block_order(b));
 		if (kind_step[b->kind])
 			add_pages(b, page, nr);
 		else
@@ -182,38 +250,30 @@ static int alloc_units(struct bench *b, unsigned long nr)
 	return 0;
 }
 
-static int cmp_addr(const void *a, const void *b)
-{
-	u64 x = be64_to_cpup(a), y = be64_to_cpup(b);
-
-	return x < y ? -1 : x > y;
-}
-
 /* What an error leaves behind stays: there is nothing more to measure */
 static int preserve(enum bench_kind kind, unsigned long nr)
 {
 	struct bench b = { .kind = kind, .order = kind_order[kind] };
-	struct folio *folio;
+	struct page *dir;
 	int err;
 
-	if (!nr || nr > DIR_MAX)
+	if (!nr || nr > NR_MAX)
 		return -EINVAL;
-	folio = folio_alloc(GFP_KERNEL, MAX_PAGE_ORDER);
-	if (!folio)
+	dir = alloc_dir(nr);
+	if (!dir)
 		return -ENOMEM;
 
-	b.dir = folio_address(folio);
+	b.dir = page_address(dir);
 	err = alloc_units(&b, nr);
 	if (err)
 		return err;
 
 	b.dir->kind = cpu_to_be64(kind);
 	b.dir->nr = cpu_to_be64(nr);
-	sort(b.dir->addr, nr, sizeof(u64), cmp_addr, NULL);
 	*pattern(&b, false) = *pattern(&b, true) = nr;
 	return measure(&b, "preserve", preserve_run) ?:
-	       kho_preserve_folio(folio) ?:
-	       bench_announce(folio);
+	       kho_preserve_pages(dir, dir_pages(nr)) ?:
+	       bench_announce(b.dir, dir_pages(nr) << PAGE_SHIFT);
 }
 
 static void free_unit(const struct bench *b, unsigned long i)
@@ -231,7 +291,6 @@ static void free_unit(const struct bench *b, unsigned long i)
 
 static int restore(void)
 {
-	struct folio *folio;
 	phys_addr_t phys;
 	struct bench b;
 	unsigned long i;
@@ -240,16 +299,15 @@ static int restore(void)
 	err = bench_find(&phys);
 	if (err)
 		return err;
-	folio = kho_restore_folio(phys);
-	if (!folio)
-		return -ENOENT;
 
-	b.dir = folio_address(folio);
+	b.dir = phys_to_virt(phys);
 	b.kind = be64_to_cpu(b.dir->kind);
 	b.nr = be64_to_cpu(b.dir->nr);
-	if (b.kind >= KINDS || b.nr > DIR_MAX)
+	if (b.kind >= KINDS || b.nr > NR_MAX)
 		return -EBADMSG;
 	b.order = kind_order[b.kind];
+	if (!kho_restore_pages(phys, dir_pages(b.nr)))
+		return -ENOENT;
 
 	err = measure(&b, "restore", restore_run);
 	if (err)
@@ -259,7 +317,7 @@ static int restore(void)
 
 	for (i = 0; i < b.nr; i++)
 		free_unit(&b, i);
-	folio_put(folio);
+	free_contig_range(PHYS_PFN(phys), dir_pages(b.nr));
 	return 0;
 }
 
@@ -280,10 +338,22 @@ static int restore_set(const char *val, const struct kernel_param *kp)
 	return restore();
 }
 
+/* For the times of the kernel's log, which begin anew in each kernel */
+static int clock_get(char *buffer, const struct kernel_param *kp)
+{
+	u64 now = get_cycles();
+
+	pr_info("clock: %llu cycles\n", now);
+	return sysfs_emit(buffer, "%llu\n", now);
+}
+
 static const struct kernel_param_ops preserve_ops = { .set = preserve_set };
 static const struct kernel_param_ops restore_ops = { .set = restore_set };
+static const struct kernel_param_ops clock_ops = { .get = clock_get };
 
 module_param_cb(preserve, &preserve_ops, NULL, 0200);
 MODULE_PARM_DESC(preserve, "kind and number of what to preserve");
 module_param_cb(restore, &restore_ops, NULL, 0200);
 MODULE_PARM_DESC(restore, "take back what was preserved, and free it");
+module_param_cb(clock, &clock_ops, NULL, 0400);
+MODULE_PARM_DESC(clock, "what the cycle counter says, in the log, too");

@@ -33,9 +33,9 @@ static struct notifier_block bench_nb = {
 	.notifier_call = bench_notify,
 };
 
-static int bench_announce(struct folio *dir)
+static int bench_announce(void *dir, size_t size)
 {
-	bench_announced = PFN_PHYS(folio_pfn(dir));
+	bench_announced = virt_to_phys(dir);
 	return register_kho_notifier(&bench_nb);
 }
 

@@ -23,10 +23,12 @@ from common import ARCHES, HERE, Failure, log_to, run, say, step
 from sampler import Sampler
 from scenarios import Scenario
 
-ARCH = "x86_64"
-FIGURES = HERE.parents[3] / "Documentation/kho/figures.rst"
 # Their probing waits for the host, which is not in a hurry.
 WITHOUT_DEVICES = "initcall_blacklist=virtio_pci_driver_init"
+# The cycle counter counts nanoseconds, that is instructions.
+CPU = {"x86_64": "max", "arm64": "cortex-a76,cntfrq=1000000000"}
+# In a large guest, clearing struct pages one byte an instruction would take most of the time.
+LARGE_CPU = {**CPU, "x86_64": "max,-erms"}
 
 
 @dataclass
@@ -36,66 +38,63 @@ class Row:
     kind: str = ""
     count: int = 0
     mem: str = "4G"
-    goal: float = 0         # of the time from start to init, over a plain kexec's
-    mainline: str = ""      # why it is not measured there
+    goal: Optional[float] = None    # of the time from start to init, over a plain kexec's
+    mainline: str = ""              # why it is not measured there
+    late: bool = False              # the jump activates the handover
     kho: str = "on"
     stages: int = 2
-    timeout: int = 600
-    cpu: str = ""
-    qemu: tuple = ()
 
-
-def lent(size):
-    """QEMU's arguments for memory that the host gives only for what the guest touches."""
-    return ("-object", f"memory-backend-ram,id=ram,size={size},reserve=off",
-            "-machine", "memory-backend=ram")
+    @property
+    def large(self):
+        """The host gives only what the guest touches, which is struct pages, mostly."""
+        return int(self.mem[:-1]) > 8
 
 
 QUADRATIC = "skipped: quadratic"
-ROWS = [
+ROWS = {r.name: r for r in (
     Row("0", goal=1.00),
     Row("1k", "fragments", 1_000, goal=1.01),
     Row("10k", "fragments", 10_000, goal=1.02),
     Row("100k", "fragments", 100_000, goal=1.05),
+    Row("100k-late", "fragments", 100_000, late=True, mainline="has no activation"),
     Row("500k", "fragments", 500_000, goal=1.20, mem="8G", mainline=QUADRATIC),
+    Row("10M", "fragments", 10_000_000, mem="128G", mainline=QUADRATIC),
     Row("1G", "blocks", 256),
     Row("3G", "blocks", 768),
     Row("folios-1G", "folios", 512),
     # A page in each 2 MiB and 8 KiB.
     Row("sparse-4G", "sparse", 1_200),
-    Row("sparse-16G", "sparse", 6_000, mem="16G", qemu=lent("16G")),
-    # What the guest touches is struct pages, mostly. That these are cleared one byte an
-    # instruction would take most of the time.
-    Row("sparse-64G", "sparse", 30_000, mem="64G", timeout=1800, cpu="max,-erms",
-        mainline=QUADRATIC, qemu=lent("64G")),
-    Row("512G", "folios", 256 * 512, mem="512G", timeout=1800, cpu="max,-erms",
-        qemu=lent("512G")),
-]
+    Row("sparse-16G", "sparse", 6_000, mem="16G"),
+    Row("sparse-64G", "sparse", 30_000, mem="64G", mainline=QUADRATIC),
+    Row("512G", "folios", 256 * 512, mem="512G"),
+)}
 COLD = Row("cold", kho="off", stages=1)
 
 
 def plain(row):
     """The same guest without a handover."""
-    return replace(row, name=f"plain-{row.mem}", kind="", count=0, kho="off")
+    return Row(f"plain-{row.mem}", mem=row.mem, kho="off")
 
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--arch", choices=ARCHES, default="x86_64")
     p.add_argument("--linux", type=Path, default=HERE.parents[3], help="the kernel tree to build")
     p.add_argument("--build", type=Path, default=Path("build"))
-    p.add_argument("--rows", default="", help="some of: " + " ".join(r.name for r in ROWS))
+    p.add_argument("--rows", default="", help="some of: " + " ".join(ROWS))
     p.add_argument("--profile", action="store_true", help="show where the time of one row goes")
     p.add_argument("--mainline", action="store_true", help="measure a mainline kernel, too")
-    return p.parse_args()
+    args = p.parse_args()
+    if args.mainline and args.arch != "x86_64":
+        p.error("mainline is measured on x86_64 only")
+    return args
 
 
 def chosen(only):
     names = [n for n in only.split(",") if n]
-    unknown = set(names) - {r.name for r in ROWS}
-    if unknown:
-        raise Failure(f"no row {', '.join(sorted(unknown))}; there are: "
-                      + " ".join(r.name for r in ROWS))
-    return [r for r in ROWS if not names or r.name in names]
+    if unknown := [n for n in names if n not in ROWS]:
+        raise Failure(f"no row {', '.join(unknown)}; there are: {' '.join(ROWS)}")
+    return [r for r in ROWS.values() if not names or r.name in names]
 
 
 def head(tree):
@@ -118,29 +117,42 @@ def base_tree(linux, build_dir):
     return tree
 
 
+@dataclass
+class Ready:
+    """What guests need."""
+    arch: str
+    initrd: Path
+    disk: Path
+    results: Path
+    images: dict    # by flavour
+
+
 def prepare(args):
-    """Builds kernels; returns what a guest needs, for each of them."""
+    """Builds kernels."""
     build_dir, linux = args.build.resolve(), args.linux.resolve()
     trees = {"bench": (linux, ""), "base": (base_tree(linux, build_dir), "")}
     if args.mainline:
         trees["mainline"] = mainline.prepare(linux, build_dir)
-    outs = {f: kernel.build(ARCH, f, tree, build_dir, os.cpu_count(), foreign)
+    outs = {f: kernel.build(args.arch, f, tree, build_dir, os.cpu_count(), foreign)
             for f, (tree, foreign) in trees.items()}
-    work = build_dir / "bench"
-    work.mkdir(exist_ok=True)
-    initrd = guest.initramfs(ARCH, work)
-    return {"initrd": initrd, "disk": guest.disk(ARCH, outs, initrd, work), "results": work,
-            "images": {f: out / ARCHES[ARCH]["image"] for f, out in outs.items()}}
+    work = build_dir / "bench" / args.arch
+    work.mkdir(parents=True, exist_ok=True)
+    initrd = guest.initramfs(args.arch, guest.userland(args.arch, build_dir), work)
+    return Ready(args.arch, initrd, guest.disk(args.arch, outs, initrd, work), work,
+                 {f: out / ARCHES[args.arch]["image"] for f, out in outs.items()})
 
 
-def scenario(flavour, row):
+def scenario(arch, flavour, row):
     # Nothing goes on beside what is measured, and what waits does so for the same time.
     words = ["quiet nokaslr initramfs_async=0", f"kho={row.kho}", f"kho_kind={row.kind}",
-             f"kho_count={row.count}",
+             f"kho_count={row.count}", "kho_late=1" if row.late else "",
              WITHOUT_DEVICES if row.stages == 1 else f"kho_next={WITHOUT_DEVICES}"]
+    lent = ("-object", f"memory-backend-ram,id=ram,size={row.mem},reserve=off",
+            "-machine", "memory-backend=ram")
     return Scenario(row.name, cmdline=" ".join(words), script="bench", flavour=flavour, smp="1",
-                    mem=row.mem, timeout=row.timeout, stages=row.stages, icount=True,
-                    cpu=row.cpu, qemu=row.qemu)
+                    mem=row.mem, timeout=1800 if row.large else 600, stages=row.stages,
+                    icount=True, cpu=(LARGE_CPU if row.large else CPU)[arch],
+                    qemu=lent if row.large else ())
 
 
 def numbers(pattern, text):
@@ -153,12 +165,25 @@ def moment(what, log):
     return next((round(t * 1e9) for t in numbers(rf"\[ *([\d.]+)\] {what}", log)), None)
 
 
-def figures(lines):
+def on_counter(what, log):
+    """The same, counted from when the guest was switched on: a log has times of its own."""
+    now, = numbers(r"kho_bench: clock: (\d+) cycles", log)
+    return int(now) - moment("kho_bench: clock", log) + moment(what, log)
+
+
+def figures(arch, lines):
     """What the logs of a guest's kernels tell, by name."""
-    logs = re.split(r"(?=\[ *0\.000000\] Linux version)", "\n".join(lines))[1:]
+    logs = re.split(r"(?=\[ *0\.000000\] Linux version)", "\n".join(lines))
+    # An early console shows the first lines of a log, too.
+    logs = [log for log in logs if "Run /init" in log]
     first, last = logs[0], logs[-1]
     found = {"start": moment("Run /init", last),
              "release": re.search(r"Linux version (\S+)", last)[1]}
+    if len(logs) > 1:
+        init = on_counter("Run /init", last)
+        found["blackout"] = init - on_counter("kho-test: # jump", first)
+        if arch == "arm64":
+            found["start"] = init - on_counter("kexec_core: Starting new kernel", first)
     for what, log in (("preserve", first), ("restore", last)):
         if seen := numbers(rf"{what}: (\d+) pages, (\d+) calls, (\d+) cycles", log):
             found["pages"], found["calls"], found[what] = map(int, seen)
@@ -166,20 +191,21 @@ def figures(lines):
     if begin and end:
         found["activation"] = end - begin
     found["table"] = next(map(int, numbers(r"memory table of (\d+) bytes", first)), None)
+    found["ranges"] = next(map(int, numbers(r"accepted from .*: (\d+) ranges", last)), None)
     found["scratch"] = sum(int(n, 0) for n in re.findall(r"# scratch: (\w+)$", first, re.M))
     return found
 
 
 def measure(ready, flavour, row):
     """The figures of one guest; "error" is one of them if it did not work."""
-    out = ready["results"] / flavour / row.name
+    out = ready.results / flavour / row.name
     step(f"{flavour} {row.name} ...")
-    work = scenario(flavour, row)
-    lines, ended = vm.run(ARCH, work, ready["images"][flavour], ready["initrd"], ready["disk"], out)
+    work = scenario(ready.arch, flavour, row)
+    lines, ended = vm.run(ready.arch, work, ready.images[flavour], ready.initrd, ready.disk, out)
     bad = [re.sub(r"^\[\d\] ", "", name) for result, name in vm.verdicts(lines, work)
            if result == "failed"]
     if not ended:
-        bad.append(f"more than {row.timeout * vm.PATIENCE} s")
+        bad.append(f"more than {work.timeout * vm.PATIENCE} s")
     elif not bad and sum("Run /init" in s for s in lines) != row.stages:
         bad.append("a kernel does not report")
     if bad:
@@ -187,41 +213,42 @@ def measure(ready, flavour, row):
                        f"  FAILED {flavour} {row.name}: {bad[0]}",
                        f"  console: {os.path.relpath(out / 'console.log')}"]))
         return {"error": bad[0]}
-    found = figures(lines)
+    found = figures(ready.arch, lines)
     step(f"{flavour} {row.name}: {found['start'] / 1e9:.4f} Ginsn from start to init")
     return found
 
 
 def profile(args, ready, row):
     """Where the CPU is between the old kernel's last lines and the new one's init."""
-    sampler = Sampler(ready["results"] / "monitor")
-    work = scenario("bench", replace(row, qemu=row.qemu + sampler.qemu()))
+    sampler = Sampler(ready.results / "monitor")
+    work = scenario(ready.arch, "bench", row)
+    work = replace(work, qemu=work.qemu + sampler.qemu())
 
     def on_line(line):
-        if "# scratch:" in line:
+        if "# jump" in line:
             sampler.on.set()
         elif "# started" in line:
             sampler.on.clear()
 
     sampler.start()
-    vm.run(ARCH, work, ready["images"]["bench"], ready["initrd"], ready["disk"],
-           ready["results"] / "profile", on_line)
-    seen = sampler.functions(args.build.resolve() / f"kernel/{ARCH}-bench/System.map")
+    vm.run(ready.arch, work, ready.images["bench"], ready.initrd, ready.disk,
+           ready.results / "profile", on_line)
+    seen = sampler.functions(args.build.resolve() / f"kernel/{ready.arch}-bench/System.map")
     lines = [["share", "function"]] + [[f"{n / len(sampler.seen):.1%}", function]
                                        for function, n in seen.most_common(30)]
     say(f"\n{len(sampler.seen)} samples of {row.name}\n{table(lines)}")
 
 
 def measure_all(ready, rows):
-    """(flavour, row's name) -> figures. The largest guest runs alone."""
+    """(flavour, row's name) -> figures. A large guest runs alone."""
     todo = [("base", COLD), ("bench", COLD)]
-    for flavour in [f for f in ("bench", "mainline") if f in ready["images"]]:
+    for flavour in [f for f in ("bench", "mainline") if f in ready.images]:
         mine = [r for r in rows if flavour == "bench" or not r.mainline]
         todo += [(flavour, p) for p in {r.mem: plain(r) for r in mine}.values()]
         todo += [(flavour, r) for r in mine]
     results = {}
     for jobs, large in ((os.cpu_count(), False), (1, True)):
-        some = [(f, r) for f, r in todo if bool(r.qemu) == large]
+        some = [(f, r) for f, r in todo if r.large == large]
         with ThreadPoolExecutor(jobs) as pool:
             done = pool.map(lambda t: measure(ready, *t), some)
         results.update({(f, r.name): found for (f, r), found in zip(some, done)})
@@ -247,12 +274,32 @@ def over(what):
     return lambda r, other: r[what] / other[what]
 
 
+def above(what, unit):
+    """What it takes more than the other one does, for each of its pages or the like."""
+    return lambda r, other: (r[what] - other[what]) / r[unit]
+
+
+def billions(what):
+    return lambda r: r[what] / 1e9
+
+
+def with_plain(name):
+    return name, f"plain-{ROWS[name].mem}"
+
+
 def figure_list():
-    found = [Figure(f"start to init, ÷ plain kexec: {r.name}", (r.name, f"plain-{r.mem}"),
-                    over("start"), r.goal or None, "{:.3f}", 0.005) for r in ROWS]
-    found += [Figure(f"start to init, plain kexec in {mem}iB, in billions", (f"plain-{mem}",),
-                     lambda r: r["start"] / 1e9, form="{:.4f}") for mem in ("4G", "8G")]
-    found += [
+    ratio, huge = "÷ plain kexec", "256 GiB in 512 GiB, per GiB"
+    return [
+        *(Figure(f"start to init, {ratio}: {r.name}", with_plain(r.name), over("start"), r.goal,
+                 "{:.3f}", 0.005) for r in ROWS.values() if not r.late),
+        *(Figure(f"start to init, plain kexec in {mem}iB, in billions", (f"plain-{mem}",),
+                 billions("start"), form="{:.4f}") for mem in ("4G", "8G", "128G")),
+        *(Figure(f"start to init, above plain, per page: {name}", with_plain(name),
+                 above("start", "pages")) for name in ("100k", "500k", "10M")),
+        *(Figure(f"blackout, {ratio}: {name}", with_plain(name), over("blackout"), form="{:.3f}")
+          for name in ("0", "100k", "100k-late", "500k", "10M")),
+        *(Figure(f"blackout, plain kexec in {mem}iB, in billions", (f"plain-{mem}",),
+                 billions("blackout"), form="{:.4f}") for mem in ("4G", "8G", "128G")),
         Figure("preserve one page", ("100k",), each("preserve"), 98),
         Figure("restore one page", ("100k",), each("restore"), 116),
         Figure("preserve a range, per page", ("1G",), each("preserve"), 0.4, "{:.3f}"),
@@ -261,18 +308,15 @@ def figure_list():
         Figure("restore a folio of 2 MiB", ("folios-1G",), each("restore", "calls"), 5000),
         Figure("activate with 500,000 fragments", ("500k",), lambda r: r["activation"], 2e6),
         Figure("memory table, bytes per fragment", ("500k",), each("table"), 0.6, "{:.2f}"),
-        # The client's directory is one more.
-        Figure("memory table, bytes per range", ("3G",), lambda r: r["table"] / (r["calls"] + 1), 32),
+        Figure("memory table, bytes per range", ("3G",), each("table", "ranges"), 32),
         Figure("scratch in 4 GiB, MiB", ("0",), lambda r: r["scratch"] / 2**20, 128),
         Figure("boot with kho=off, ÷ without the series", ("cold", ("base", "cold")),
                over("start"), 1.000, "{:.3f}"),
+        *(Figure(f"{huge}: {what}", ("512G",), lambda r, what=what: r[what] / 256)
+          for what in ("preserve", "activation", "restore")),
+        Figure(f"{huge}: start to init, above plain", with_plain("512G"),
+               lambda r, p: (r["start"] - p["start"]) / 256),
     ]
-    huge = "256 GiB in 512 GiB, per GiB: "
-    found += [Figure(huge + what, ("512G",), lambda r, what=what: r[what] / 256)
-              for what in ("preserve", "activation", "restore")]
-    found += [Figure(huge + "start to init, above plain", ("512G", "plain-512G"),
-                     lambda r, p: (r["start"] - p["start"]) / 256)]
-    return found
 
 
 def release(results, flavour):
@@ -280,23 +324,18 @@ def release(results, flavour):
                  if f == flavour and "release" in found), flavour)
 
 
-def cell(results, flavour, figure):
-    keys = [k if isinstance(k, tuple) else (flavour, k) for k in figure.rows]
-    row = next((r for r in ROWS if r.name == figure.rows[0]), COLD)
+def value(results, flavour, figure):
+    """A number, or why there is none."""
+    row = ROWS.get(figure.rows[0], COLD)
     if flavour == "mainline" and row.mainline:
         return row.mainline
-    guests = [results.get(k, {}) for k in keys]
+    guests = [results.get(k if isinstance(k, tuple) else (flavour, k), {}) for k in figure.rows]
     for error in (g["error"] for g in guests if "error" in g):
         return f"failed: {error}"
     try:
-        return figure.form.format(figure.fn(*guests))
+        return figure.fn(*guests)
     except (KeyError, TypeError):
         return "-"
-
-
-def is_met(figure, text):
-    return bool(re.match(r"[\d.,]+$", text)) and \
-        float(text.replace(",", "")) <= figure.goal + figure.slack
 
 
 def table(lines):
@@ -309,18 +348,20 @@ def table(lines):
 
 def summary(results, flavours):
     """The table, how many goals there are, and how many are met."""
-    names = [release(results, f) for f in flavours]
-    lines, goals = [["instructions, if not said otherwise", "goal", "met", *names]], []
+    lines = [["instructions, if not said otherwise", "goal", "met",
+              *(release(results, f) for f in flavours)]]
+    said = {"-", *(r.mainline for r in ROWS.values())}
     for figure in figure_list():
-        cells = [cell(results, f, figure) for f in flavours]
-        if set(cells) <= {"-", QUADRATIC}:
+        values = [value(results, f, figure) for f in flavours]
+        if said.issuperset(values):
             continue
-        goal, met = "-", "-"
-        if figure.goal is not None:
-            goals.append(is_met(figure, cells[0]))
-            goal, met = figure.form.format(figure.goal), "yes" if goals[-1] else "no"
-        lines.append([figure.title, goal, met, *cells])
-    return table(lines), len(goals), sum(goals)
+        met = "-" if figure.goal is None else \
+            "no" if isinstance(values[0], str) or values[0] > figure.goal + figure.slack else "yes"
+        goal = "-" if figure.goal is None else figure.goal
+        lines.append([figure.title, *(v if isinstance(v, str) else figure.form.format(v)
+                                      for v in (goal, met, *values))])
+    verdicts = [line[2] for line in lines]
+    return table(lines), verdicts.count("yes") + verdicts.count("no"), verdicts.count("yes")
 
 
 def write_csv(results, path):
@@ -336,14 +377,13 @@ def plot(results, flavours, path):
     matplotlib.use("Agg")
     from matplotlib import pyplot
     fig, axes = pyplot.subplots(figsize=(7, 4.5), layout="constrained")
-    fragments = [r for r in ROWS if r.kind == "fragments"]
-    ratios = {f.rows[0]: f for f in figure_list() if f.title.startswith("start to init")}
+    rows = [(r, Figure("", with_plain(r.name), over("start"))) for r in ROWS.values()
+            if r.kind == "fragments" and not r.late]
     for flavour in flavours:
-        points = [(r.count, cell(results, flavour, ratios[r.name])) for r in fragments]
-        points = [(n, float(text)) for n, text in points if re.match(r"[\d.]+$", text)]
-        axes.plot([n for n, _ in points], [ratio for _, ratio in points], marker="o",
+        points = [(r.count, value(results, flavour, figure)) for r, figure in rows]
+        axes.plot(*zip(*(p for p in points if not isinstance(p[1], str))), marker="o",
                   label=release(results, flavour))
-    axes.plot([r.count for r in fragments], [r.goal for r in fragments], "k:", label="goal")
+    axes.plot(*zip(*((r.count, r.goal) for r, _ in rows if r.goal)), "k:", label="goal")
     # Mainline's time is quadratic; without it, all is close to 1.
     axes.set(xscale="log", yscale="log" if "mainline" in flavours else "linear",
              xlabel="pages preserved, at every other page frame",
@@ -357,11 +397,11 @@ def plot(results, flavours, path):
 
 RST = """\
 .. SPDX-License-Identifier: GPL-2.0
-.. ``make bench`` writes this file.
+.. ``make bench ARCH={arch}`` writes this file.
 
-=======
-Figures
-=======
+{rule}
+Figures of {arch}
+{rule}
 
 Measured on {date}. What each line means is in :doc:`performance`.
 
@@ -371,11 +411,12 @@ Kernels: {releases}. {qemu}.
 """
 
 
-def write_rst(results, flavours, text):
-    qemu = run([ARCHES[ARCH]["qemu"][0], "--version"]).splitlines()[0]
+def write_rst(arch, results, flavours, text):
+    qemu = run([ARCHES[arch]["qemu"][0], "--version"]).splitlines()[0]
     releases = ", ".join("Linux " + release(results, f) for f in flavours)
-    FIGURES.write_text(RST.format(date=datetime.date.today(), releases=releases, qemu=qemu,
-                                  table=text))
+    path = HERE.parents[3] / f"Documentation/kho/figures-{arch}.rst"
+    path.write_text(RST.format(arch=arch, rule="=" * len(f"Figures of {arch}"), table=text,
+                               date=datetime.date.today(), releases=releases, qemu=qemu))
 
 
 def bench(args):
@@ -385,15 +426,15 @@ def bench(args):
     if args.profile:
         return profile(args, ready, rows[0])
     results = measure_all(ready, rows)
-    flavours = [f for f in ("bench", "mainline") if f in ready["images"]]
+    flavours = [f for f in ("bench", "mainline") if f in ready.images]
     text, goals, met = summary(results, flavours)
     say("\n" + text + "\n")
-    write_csv(results, ready["results"] / "figures.csv")
+    write_csv(results, ready.results / "figures.csv")
     bad = [row for (flavour, row), found in results.items()
            if flavour != "mainline" and "error" in found]
     if not args.rows:
-        plot(results, flavours, ready["results"] / "figures.png")
-        write_rst(results, flavours, text)
+        plot(results, flavours, ready.results / "figures.png")
+        write_rst(args.arch, results, flavours, text)
     say(f"Benchmark FAILED: {', '.join(bad)}" if bad else
         f"All {len(results)} guests work; {met} of {goals} goals are met.")
     return 1 if bad else 0

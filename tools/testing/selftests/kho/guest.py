@@ -73,12 +73,12 @@ def with_libraries(root, arch, names):
     return found
 
 
-def initramfs(arch, build_dir):
+def initramfs(arch, source, build_dir):
+    """source: what userland() says."""
     root, image = build_dir / f"initramfs-{arch}", build_dir / f"initramfs-{arch}.gz"
     shutil.rmtree(root, ignore_errors=True)
     shutil.copytree(HERE / "guest", root)
     (root / "mnt").mkdir()
-    source = userland(arch, build_dir)
     for path in with_libraries(source, arch, ["/bin/busybox", "/sbin/kexec", "/usr/bin/fdtget"]):
         # Where /lib and /sbin are links into /usr the guest still has plain paths.
         to = root / path.removeprefix("usr/")

@@ -13,7 +13,7 @@ from common import ARCHES, HERE, Failure, native, run, step
 FLAVOURS = {
     "main": ["common", "handover", "main"],
     "debug": ["common", "handover", "debug"],
-    "64k": ["common", "handover"],
+    "64k": ["common", "handover", "64k"],
     # For bench.py only; base is the kernel without the series.
     "bench": ["common", "handover", "bench"],
     "base": ["common", "handover", "bench", "base"],
@@ -27,10 +27,11 @@ MANY = 300
 
 
 def fragments(arch, flavour):
-    """Later ones win; what only one architecture's flavour needs is optional."""
+    """Later ones win. Each may have a second part, or its only one, for an architecture."""
     if flavour in VARIANT_OF:
         return fragments(arch, VARIANT_OF[flavour]) + [HERE / f"configs/{flavour}.config"]
-    paths = [HERE / f"configs/{n}.config" for n in [*FLAVOURS[flavour], arch, f"{arch}-{flavour}"]]
+    names = FLAVOURS[flavour]
+    paths = [HERE / f"configs/{n}.config" for n in [*names, arch, *(f"{arch}-{n}" for n in names)]]
     return [p for p in paths if p.exists()]
 
 

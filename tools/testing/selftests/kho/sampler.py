@@ -30,7 +30,8 @@ class Sampler(threading.Thread):
             while data := monitor.recv(65536):
                 text += data
                 if text.endswith(b"(qemu) "):
-                    self.seen += re.findall(rb"RIP=([0-9a-f]+)", text) if self.on.is_set() else []
+                    if self.on.is_set():
+                        self.seen += re.findall(rb"(?:RIP| PC)=([0-9a-f]+)", text)
                     text = b""
                     time.sleep(0.002)
                     monitor.sendall(b"info registers\n")

@@ -64,7 +64,7 @@ def prepare(args, arch, flavours=None):
     build_dir = args.build.resolve()
     build_dir.mkdir(exist_ok=True)
     outs = build(arch, flavours or ARCHES[arch]["flavours"], args.linux.resolve(), build_dir)
-    initrd = guest.initramfs(arch, build_dir)
+    initrd = guest.initramfs(arch, guest.userland(arch, build_dir), build_dir)
     return {"arch": arch, "initrd": initrd, "results": build_dir / "results" / arch,
             "disk": guest.disk(arch, outs, initrd, build_dir,
                                guest.command(arch, args.linux.resolve(), build_dir)),

@@ -3,9 +3,9 @@
  * How the KHO benchmark's directory is handed over, and found again, with
  * mainline's KHO, which keeps a list of named blobs.
  */
-static int bench_announce(struct folio *dir)
+static int bench_announce(void *dir, size_t size)
 {
-	return kho_add_subtree("kho-bench", folio_address(dir), folio_size(dir));
+	return kho_add_subtree("kho-bench", dir, size);
 }
 
 static int bench_find(phys_addr_t *dir)
