@@ -47,7 +47,11 @@ tree: setup ## build/linux: Linux 6.12 with the series on it as git commits
 patches: ## write edits made in build/linux back; COMMIT=NN-name chooses the patch
 	@scripts/tree patches $(COMMIT)
 
-check: tree ## checkpatch.pl on the series
+specs: ## generate from Documentation/kho/specs
+	@tools/kho/kho-gen
+
+check: tree ## checkpatch.pl on the series, and what is generated from specs is fresh
+	@tools/kho/kho-gen --check
 	@cd build/linux && PATH=/usr/bin:$$PATH scripts/checkpatch.pl --quiet --no-signoff --ignore \
 		FILE_PATH_CHANGES,REPEATED_WORD,EXPORT_SYMBOL,EXECUTE_PERMISSIONS,UNDOCUMENTED_DT_STRING \
 		--git base..HEAD
@@ -58,4 +62,4 @@ setup: ## install the Debian packages that are missing
 clean: ## remove everything generated
 	rm -rf build
 
-.PHONY: help demo test fuzz soak bench cross shell kernel tree patches check setup clean
+.PHONY: help demo test fuzz soak bench cross shell kernel tree patches specs check setup clean

@@ -83,7 +83,7 @@ static unsigned long *__init alloc_bits(size_t len, struct kho_why *why)
 		p = memblock_alloc(len, SMP_CACHE_BYTES);
 	}
 	if (!p)
-		kho_bad(why, "no %zu KiB of memory for bitmaps", len >> 10);
+		(void)kho_bad(why, "no %zu KiB of memory for bitmaps", len >> 10);
 	return p;
 }
 

@@ -233,10 +233,10 @@ int kho_fdt_seal(void *fdt, size_t size)
 		return err;
 	close_gaps(fdt);
 
-	prop = fdt_getprop(fdt, 0, KHO_PROP_CRC, &len);
+	prop = fdt_getprop(fdt, 0, KHO_ROOT_CHECKSUM, &len);
 	if (!prop)
 		return len;
-	return fdt_setprop_inplace_u32(fdt, 0, KHO_PROP_CRC,
+	return fdt_setprop_inplace_u32(fdt, 0, KHO_ROOT_CHECKSUM,
 				       blob_crc(fdt, prop));
 }
 
@@ -438,9 +438,9 @@ static int check_compatible(const void *fdt, struct kho_why *why)
 	if (!compatible || !len || compatible[len - 1] ||
 	    !is_printable(compatible))
 		return kho_bad(why, "the FDT names no format");
-	if (!fdt_stringlist_contains(compatible, len, KHO_COMPATIBLE))
+	if (!fdt_stringlist_contains(compatible, len, KHO_ROOT_COMPATIBLE))
 		return kho_bad(why, "its format is \"%.40s\", this kernel reads \""
-			       KHO_COMPATIBLE "\"", compatible);
+			       KHO_ROOT_COMPATIBLE "\"", compatible);
 	return 0;
 }
 
@@ -450,7 +450,7 @@ static int check_crc(const void *fdt, struct kho_why *why)
 	int len;
 	u32 crc;
 
-	prop = fdt_getprop(fdt, 0, KHO_PROP_CRC, &len);
+	prop = fdt_getprop(fdt, 0, KHO_ROOT_CHECKSUM, &len);
 	if (!prop || len != sizeof(*prop))
 		return kho_bad(why, "the FDT has no checksum");
 
@@ -466,19 +466,19 @@ static int read_root(const void *fdt, struct kho_root *root,
 {
 	int len;
 
-	root->release = fdt_getprop(fdt, 0, KHO_PROP_RELEASE, &len);
+	root->release = fdt_getprop(fdt, 0, KHO_ROOT_KERNEL_RELEASE, &len);
 	if (!root->release || !len || root->release[len - 1] ||
 	    !is_printable(root->release))
-		return kho_bad(why, "no valid " KHO_PROP_RELEASE);
-	if (get_u32(fdt, KHO_PROP_COUNT, &root->count))
-		return kho_bad(why, "no " KHO_PROP_COUNT);
-	if (get_u32(fdt, KHO_PROP_TABLE_CRC, &root->table_crc))
-		return kho_bad(why, "no " KHO_PROP_TABLE_CRC);
-	if (kho_fdt_ranges(fdt, 0, KHO_PROP_TABLE, &root->table))
-		return kho_bad(why, "no valid " KHO_PROP_TABLE);
-	if (kho_fdt_ranges(fdt, 0, KHO_PROP_SCRATCH, &root->scratch) ||
+		return kho_bad(why, "no valid " KHO_ROOT_KERNEL_RELEASE);
+	if (get_u32(fdt, KHO_ROOT_HANDOVER_COUNT, &root->count))
+		return kho_bad(why, "no " KHO_ROOT_HANDOVER_COUNT);
+	if (get_u32(fdt, KHO_ROOT_MEM_TABLE_CHECKSUM, &root->table_crc))
+		return kho_bad(why, "no " KHO_ROOT_MEM_TABLE_CHECKSUM);
+	if (kho_fdt_ranges(fdt, 0, KHO_ROOT_MEM_TABLE, &root->table))
+		return kho_bad(why, "no valid " KHO_ROOT_MEM_TABLE);
+	if (kho_fdt_ranges(fdt, 0, KHO_ROOT_SCRATCH, &root->scratch) ||
 	    root->scratch.nr != 1)
-		return kho_bad(why, "no valid " KHO_PROP_SCRATCH);
+		return kho_bad(why, "no valid " KHO_ROOT_SCRATCH);
 	return 0;
 }
 

@@ -9,13 +9,8 @@
 #include <linux/kexec_handover.h>
 #include <linux/types.h>
 
-#define KHO_COMPATIBLE		"linux,kho-v1"
-#define KHO_PROP_RELEASE	"kernel-release"
-#define KHO_PROP_COUNT		"handover-count"
-#define KHO_PROP_SCRATCH	"scratch"
-#define KHO_PROP_TABLE		"mem-table"
-#define KHO_PROP_TABLE_CRC	"mem-table-checksum"
-#define KHO_PROP_CRC		"checksum"
+#include "kexec_kho_root_node.h"
+
 #define KHO_PROP_MEM		"mem"
 
 /* The early mapping of the next kernel is no larger */

@@ -71,14 +71,14 @@ static int put_mem(void *fdt, const struct blob *b, const char *name,
 
 static int write_root(void *fdt, const struct blob *b)
 {
-	return put(fdt, b, "compatible", KHO_COMPATIBLE,
-		   sizeof(KHO_COMPATIBLE)) ?:
-	       put(fdt, b, KHO_PROP_RELEASE, "6.12.0", 7) ?:
-	       put_u32(fdt, b, KHO_PROP_COUNT, 7) ?:
-	       put_mem(fdt, b, KHO_PROP_SCRATCH, 0x2000000, 0x4000000) ?:
-	       put_mem(fdt, b, KHO_PROP_TABLE, 0x100000000, 0x1000) ?:
-	       put_u32(fdt, b, KHO_PROP_TABLE_CRC, 0x12345678) ?:
-	       put_u32(fdt, b, KHO_PROP_CRC, 0);
+	return put(fdt, b, "compatible", KHO_ROOT_COMPATIBLE,
+		   sizeof(KHO_ROOT_COMPATIBLE)) ?:
+	       put(fdt, b, KHO_ROOT_KERNEL_RELEASE, "6.12.0", 7) ?:
+	       put_u32(fdt, b, KHO_ROOT_HANDOVER_COUNT, 7) ?:
+	       put_mem(fdt, b, KHO_ROOT_SCRATCH, 0x2000000, 0x4000000) ?:
+	       put_mem(fdt, b, KHO_ROOT_MEM_TABLE, 0x100000000, 0x1000) ?:
+	       put_u32(fdt, b, KHO_ROOT_MEM_TABLE_CHECKSUM, 0x12345678) ?:
+	       put_u32(fdt, b, KHO_ROOT_CHECKSUM, 0);
 }
 
 static int node_body(void *fdt, const struct blob *b)
@@ -321,8 +321,8 @@ static const u8 zeros[2 * 16];
 static const struct blob blobs[] = {
 	{ .desc = "good" },
 	{ .desc = "one of several formats",
-	  .prop = "compatible", .data = "linux,kho-v2\0" KHO_COMPATIBLE,
-	  .len = sizeof("linux,kho-v2\0" KHO_COMPATIBLE) },
+	  .prop = "compatible", .data = "linux,kho-v2\0" KHO_ROOT_COMPATIBLE,
+	  .len = sizeof("linux,kho-v2\0" KHO_ROOT_COMPATIBLE) },
 	{ .desc = "foreign format", .why = "its format is \"kho-v1\"",
 	  .prop = "compatible", .data = "kho-v1", .len = sizeof("kho-v1") },
 	{ .desc = "foreign format 2", .why = "its format is \"kho-v2\"",
@@ -336,25 +336,25 @@ static const struct blob blobs[] = {
 	  .len = sizeof("linux,kho-v10") },
 
 	PROP("compatible", -1, "names no format"),
-	PROP(KHO_PROP_RELEASE, -1, "no valid " KHO_PROP_RELEASE),
-	PROP(KHO_PROP_COUNT, -1, "no " KHO_PROP_COUNT),
-	PROP(KHO_PROP_SCRATCH, -1, "no valid " KHO_PROP_SCRATCH),
-	PROP(KHO_PROP_TABLE, -1, "no valid " KHO_PROP_TABLE),
-	PROP(KHO_PROP_TABLE_CRC, -1, "no " KHO_PROP_TABLE_CRC),
-	PROP(KHO_PROP_CRC, -1, "has no checksum"),
+	PROP(KHO_ROOT_KERNEL_RELEASE, -1, "no valid " KHO_ROOT_KERNEL_RELEASE),
+	PROP(KHO_ROOT_HANDOVER_COUNT, -1, "no " KHO_ROOT_HANDOVER_COUNT),
+	PROP(KHO_ROOT_SCRATCH, -1, "no valid " KHO_ROOT_SCRATCH),
+	PROP(KHO_ROOT_MEM_TABLE, -1, "no valid " KHO_ROOT_MEM_TABLE),
+	PROP(KHO_ROOT_MEM_TABLE_CHECKSUM, -1, "no " KHO_ROOT_MEM_TABLE_CHECKSUM),
+	PROP(KHO_ROOT_CHECKSUM, -1, "has no checksum"),
 	PROP("compatible", 12, "names no format"),
-	PROP(KHO_PROP_RELEASE, 6, "no valid " KHO_PROP_RELEASE),
-	PROP(KHO_PROP_COUNT, 3, "no " KHO_PROP_COUNT),
-	PROP(KHO_PROP_SCRATCH, 8, "no valid " KHO_PROP_SCRATCH),
-	PROP(KHO_PROP_TABLE, 15, "no valid " KHO_PROP_TABLE),
-	PROP(KHO_PROP_TABLE_CRC, 0, "no " KHO_PROP_TABLE_CRC),
-	PROP(KHO_PROP_CRC, 3, "has no checksum"),
-	PROP(KHO_PROP_TABLE, 0, NULL),
-	PROP(KHO_PROP_SCRATCH, 0, "no valid " KHO_PROP_SCRATCH),
-	{ .desc = "all scratch areas", .prop = KHO_PROP_SCRATCH,
+	PROP(KHO_ROOT_KERNEL_RELEASE, 6, "no valid " KHO_ROOT_KERNEL_RELEASE),
+	PROP(KHO_ROOT_HANDOVER_COUNT, 3, "no " KHO_ROOT_HANDOVER_COUNT),
+	PROP(KHO_ROOT_SCRATCH, 8, "no valid " KHO_ROOT_SCRATCH),
+	PROP(KHO_ROOT_MEM_TABLE, 15, "no valid " KHO_ROOT_MEM_TABLE),
+	PROP(KHO_ROOT_MEM_TABLE_CHECKSUM, 0, "no " KHO_ROOT_MEM_TABLE_CHECKSUM),
+	PROP(KHO_ROOT_CHECKSUM, 3, "has no checksum"),
+	PROP(KHO_ROOT_MEM_TABLE, 0, NULL),
+	PROP(KHO_ROOT_SCRATCH, 0, "no valid " KHO_ROOT_SCRATCH),
+	{ .desc = "all scratch areas", .prop = KHO_ROOT_SCRATCH,
 	  .data = zeros, .len = sizeof(zeros) - 16 },
-	{ .desc = "too many scratch areas", .why = "no valid " KHO_PROP_SCRATCH,
-	  .prop = KHO_PROP_SCRATCH, .data = zeros, .len = sizeof(zeros) },
+	{ .desc = "too many scratch areas", .why = "no valid " KHO_ROOT_SCRATCH,
+	  .prop = KHO_ROOT_SCRATCH, .data = zeros, .len = sizeof(zeros) },
 
 	MEM("nested mem", NULL, 0x5000, 0x1000),
 	MEM("mem up to the last page", NULL, -0x2000ULL, 0x1000),
@@ -392,7 +392,7 @@ static const struct blob blobs[] = {
 	{ .desc = "format with a newline", .why = "names no format",
 	  .prop = "compatible", .data = "linux\n", .len = sizeof("linux\n") },
 	{ .desc = "release with a newline",
-	  .why = "no valid " KHO_PROP_RELEASE, .prop = KHO_PROP_RELEASE,
+	  .why = "no valid " KHO_ROOT_KERNEL_RELEASE, .prop = KHO_ROOT_KERNEL_RELEASE,
 	  .data = "6.12\n", .len = sizeof("6.12\n") },
 	{ .desc = "node name with a newline", .why = "wrong node name",
 	  .body = newline_body },

@@ -12,7 +12,6 @@
 
 #include <linux/init.h>
 #include <linux/kexec_handover_mm.h>
-#include <linux/libfdt.h>
 #include <linux/mm.h>
 #include <linux/nmi.h>
 #include <linux/notifier.h>
@@ -21,29 +20,27 @@
 #include <linux/vmalloc.h>
 
 #include "kexec_kho_internal.h"
-
-#define NODE		"page-hashes"
-#define COMPATIBLE	"linux,page-hashes-v1"
+#include "kexec_kho_page_hashes_node.h"
 
 /**
  * struct kho_hashes - those of the outgoing handover
- * @hash: one for each page, behind their number; NULL if there are none
- * @max:  room for so many
- * @nr:   how many pages were seen
- * @kv:   tells the next kernel where @hash is
+ * @table: one for each page, and their number; NULL if there are none
+ * @max:   room for so many
+ * @nr:    how many pages were seen
+ * @node:  tells the next kernel where @table is
  */
 static struct kho_hashes {
-	__be32 *hash;
+	struct kho_page_hashes_table_be *table;
 	unsigned long max;
 	unsigned long nr;
-	struct kho_vmalloc kv;
+	struct kho_page_hashes_node node;
 } kho_hashes;
 
 static void hash_run(unsigned long pfn, unsigned long nr)
 {
 	for (; nr; nr--, pfn++)
 		if (kho_hashes.nr++ < kho_hashes.max)
-			kho_hashes.hash[kho_hashes.nr] = kho_hash_page(pfn);
+			kho_hashes.table->hash[kho_hashes.nr - 1] = kho_hash_page(pfn);
 	/* It may take long, and nothing else can run */
 	touch_nmi_watchdog();
 	rcu_cpu_stall_reset();
@@ -51,19 +48,19 @@ static void hash_run(unsigned long pfn, unsigned long nr)
 
 static void hash_all(void)
 {
-	if (!kho_hashes.hash)
+	if (!kho_hashes.table)
 		return;
 
 	kho_hashes.nr = 0;
 	kho_track_walk(hash_run);
 	if (kho_hashes.nr <= kho_hashes.max)
-		kho_hashes.hash[0] = cpu_to_be32(kho_hashes.nr);
+		kho_hashes.table->nr = cpu_to_be32(kho_hashes.nr);
 }
 
 static void give_up(void)
 {
-	if (!kho_unpreserve_vmalloc(&kho_hashes.kv))
-		vfree(kho_hashes.hash);
+	if (!kho_unpreserve_vmalloc(&kho_hashes.node.vmalloc))
+		vfree(kho_hashes.table);
 	kho_hashes = (struct kho_hashes){ };
 }
 
@@ -74,21 +71,14 @@ static int prepare(void)
 
 	/* What this preserves itself counts, too, and what others still do */
 	kho_hashes.max = pages + pages / 512 + 1024;
-	kho_hashes.hash = vcalloc(1 + kho_hashes.max, sizeof(*kho_hashes.hash));
-	err = kho_hashes.hash ? kho_preserve_vmalloc(kho_hashes.hash, &kho_hashes.kv) : -ENOMEM;
+	kho_hashes.table = vzalloc(struct_size(kho_hashes.table, hash, kho_hashes.max));
+	err = kho_hashes.table ?
+		kho_preserve_vmalloc(kho_hashes.table, &kho_hashes.node.vmalloc) : -ENOMEM;
 	if (err) {
-		vfree(kho_hashes.hash);
+		vfree(kho_hashes.table);
 		kho_hashes = (struct kho_hashes){ };
 	}
 	return err;
-}
-
-static int write_node(void *fdt)
-{
-	return fdt_begin_node(fdt, NODE) ?:
-	       fdt_property_string(fdt, "compatible", COMPATIBLE) ?:
-	       fdt_property(fdt, "vmalloc", &kho_hashes.kv, sizeof(kho_hashes.kv)) ?:
-	       fdt_end_node(fdt);
 }
 
 static int hash_notify(struct notifier_block *nb, unsigned long event, void *fdt)
@@ -97,7 +87,7 @@ static int hash_notify(struct notifier_block *nb, unsigned long event, void *fdt
 
 	if (event == KEXEC_KHO_JUMP)
 		hash_all();
-	if (event == KEXEC_KHO_ABORT && kho_hashes.hash)
+	if (event == KEXEC_KHO_ABORT && kho_hashes.table)
 		give_up();
 	if (event != KEXEC_KHO_DUMP)
 		return NOTIFY_DONE;
@@ -109,7 +99,7 @@ static int hash_notify(struct notifier_block *nb, unsigned long event, void *fdt
 	}
 	if (err)
 		return notifier_from_errno(err);
-	err = write_node(fdt);
+	err = kho_page_hashes_put(fdt, &kho_hashes.node);
 	if (err)
 		give_up();
 	return kho_notify_result(err);
@@ -121,28 +111,24 @@ static struct notifier_block hash_nb = {
 	.priority = INT_MIN,
 };
 
-static const struct kho_vmalloc *__init find_hashes(void)
-{
-	const void *fdt = kho_get_fdt(), *kv;
-	int node, len;
-
-	node = fdt ? fdt_node_offset_by_compatible(fdt, -1, COMPATIBLE) : -1;
-	kv = node < 0 ? NULL : fdt_getprop(fdt, node, "vmalloc", &len);
-	return kv && len == sizeof(struct kho_vmalloc) ? kv : NULL;
-}
-
 static int __init hash_init(void)
 {
-	const struct kho_vmalloc *kv = find_hashes();
-	const __be32 *hash = kv ? kho_restore_vmalloc(kv) : NULL;
+	const void *fdt = kho_get_fdt();
+	int node = kho_page_hashes_find(fdt);
+	struct kho_page_hashes_table_be *table = NULL;
+	struct kho_page_hashes_node old = { };
 
-	if (hash && be32_to_cpu(*hash) == kho_in.pages &&
-	    kho_in.pages < PAGE_SIZE * (u64)be32_to_cpu(kv->pages) / sizeof(*hash)) {
+	if (node >= 0 && !kho_page_hashes_get(fdt, node, &old))
+		table = kho_restore_vmalloc(&old.vmalloc);
+
+	if (table && be32_to_cpu(table->nr) == kho_in.pages &&
+	    struct_size(table, hash, kho_in.pages) <=
+	    PAGE_SIZE * (u64)be32_to_cpu(old.vmalloc.pages)) {
 		pr_info("the contents of %lu pages are checked as they are taken\n",
 			kho_in.pages);
-		kho_in.hash = hash + 1;
+		kho_in.hash = table->hash;
 	} else {
-		vfree(hash);
+		vfree(table);
 	}
 
 	return kho_is_enabled() ? register_kho_notifier(&hash_nb) : 0;

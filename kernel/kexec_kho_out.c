@@ -8,6 +8,7 @@
  */
 #define pr_fmt(fmt) "kho: " fmt
 
+#include <kunit/static_stub.h>
 #include <linux/cleanup.h>
 #include <linux/export.h>
 #include <linux/gfp.h>
@@ -211,6 +212,7 @@ int kho_fdt_property_mem(void *fdt, const struct kho_mem *mem, unsigned int nr)
 	unsigned int i;
 	int err;
 
+	KUNIT_STATIC_STUB_REDIRECT(kho_fdt_property_mem, fdt, mem, nr);
 	lockdep_assert_held(&kho_out.lock);
 	err = write_ranges(fdt, KHO_PROP_MEM, mem, nr);
 	if (err)
@@ -253,15 +255,15 @@ static int set_ranges(void *fdt, const char *name, const struct kho_mem *mem,
  */
 static int set_root(void *fdt)
 {
-	return fdt_setprop_u32(fdt, 0, KHO_PROP_CRC, 0) ?:
-	       fdt_setprop_u32(fdt, 0, KHO_PROP_TABLE_CRC, kho_out.table.crc) ?:
-	       set_ranges(fdt, KHO_PROP_TABLE, kho_out.table.part,
+	return fdt_setprop_u32(fdt, 0, KHO_ROOT_CHECKSUM, 0) ?:
+	       fdt_setprop_u32(fdt, 0, KHO_ROOT_MEM_TABLE_CHECKSUM, kho_out.table.crc) ?:
+	       set_ranges(fdt, KHO_ROOT_MEM_TABLE, kho_out.table.part,
 			  kho_out.table.nr) ?:
-	       set_ranges(fdt, KHO_PROP_SCRATCH, &kho_scratch, 1) ?:
-	       fdt_setprop_u32(fdt, 0, KHO_PROP_COUNT, kho_in_count() + 1) ?:
-	       fdt_setprop_string(fdt, 0, KHO_PROP_RELEASE,
+	       set_ranges(fdt, KHO_ROOT_SCRATCH, &kho_scratch, 1) ?:
+	       fdt_setprop_u32(fdt, 0, KHO_ROOT_HANDOVER_COUNT, kho_in_count() + 1) ?:
+	       fdt_setprop_string(fdt, 0, KHO_ROOT_KERNEL_RELEASE,
 				  init_utsname()->release) ?:
-	       fdt_setprop_string(fdt, 0, "compatible", KHO_COMPATIBLE);
+	       fdt_setprop_string(fdt, 0, "compatible", KHO_ROOT_COMPATIBLE);
 }
 
 static int end_fdt(void *fdt)

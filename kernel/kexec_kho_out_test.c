@@ -193,8 +193,8 @@ static void *copy_blob(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, copy);
 	memcpy(copy, kho_out.fdt, size);
-	memset((void *)fdt_getprop(copy, 0, KHO_PROP_TABLE, &len), 0, len);
-	memset((void *)fdt_getprop(copy, 0, KHO_PROP_CRC, &len), 0, len);
+	memset((void *)fdt_getprop(copy, 0, KHO_ROOT_MEM_TABLE, &len), 0, len);
+	memset((void *)fdt_getprop(copy, 0, KHO_ROOT_CHECKSUM, &len), 0, len);
 	return copy;
 }
 

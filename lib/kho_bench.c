@@ -175,7 +175,7 @@ static void add_unit(struct bench *b, struct page *page)
 }
 
 /* Keep a page here and there of a block */
-static void add_pages(struct bench *b, struct page *block, unsigned long nr)
+static void bench_add_pages(struct bench *b, struct page *block, unsigned long nr)
 {
 	unsigned long i;
 
@@ -242,7 +242,7 @@ static int alloc_units(struct bench *b, unsigned long nr)
 		if (b->kind != FOLIOS)
 			split_page(page, block_order(b));
 		if (kind_step[b->kind])
-			add_pages(b, page, nr);
+			bench_add_pages(b, page, nr);
 		else
 			add_unit(b, page);
 		cond_resched();

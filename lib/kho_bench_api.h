@@ -4,21 +4,11 @@
  * depends on which kernel's KHO it is. There is another version of this file for
  * mainline, in tools/testing/selftests/kho/mainline/.
  */
-#include <linux/libfdt.h>
 #include <linux/notifier.h>
-#include <linux/unaligned.h>
 
-#define BENCH_COMPATIBLE	"linux,kho-bench-v1"
+#include "kho_bench_node.h"
 
-static phys_addr_t bench_announced;
-
-static int bench_write_node(void *fdt)
-{
-	return fdt_begin_node(fdt, "kho-bench") ?:
-	       fdt_property_string(fdt, "compatible", BENCH_COMPATIBLE) ?:
-	       fdt_property_u64(fdt, "directory", bench_announced) ?:
-	       fdt_end_node(fdt);
-}
+static struct kho_bench_node bench_announced;
 
 static int bench_notify(struct notifier_block *nb, unsigned long event,
 			void *fdt)
@@ -26,7 +16,7 @@ static int bench_notify(struct notifier_block *nb, unsigned long event,
 	if (event != KEXEC_KHO_DUMP)
 		return NOTIFY_DONE;
 	pr_info("activation begins\n");
-	return kho_notify_result(bench_write_node(fdt));
+	return kho_notify_result(kho_bench_put(fdt, &bench_announced));
 }
 
 static struct notifier_block bench_nb = {
@@ -35,22 +25,19 @@ static struct notifier_block bench_nb = {
 
 static int bench_announce(void *dir, size_t size)
 {
-	bench_announced = virt_to_phys(dir);
+	bench_announced.directory = virt_to_phys(dir);
 	return register_kho_notifier(&bench_nb);
 }
 
 static int bench_find(phys_addr_t *dir)
 {
-	const void *fdt = kho_get_fdt(), *prop = NULL;
-	int node = -FDT_ERR_NOTFOUND, len;
+	const void *fdt = kho_get_fdt();
+	int node = kho_bench_find(fdt);
+	struct kho_bench_node old;
 
-	if (fdt)
-		node = fdt_node_offset_by_compatible(fdt, -1, BENCH_COMPATIBLE);
-	if (node >= 0)
-		prop = fdt_getprop(fdt, node, "directory", &len);
-	if (!prop || len != sizeof(u64))
+	if (node < 0 || kho_bench_get(fdt, node, &old))
 		return -ENOENT;
 
-	*dir = get_unaligned_be64(prop);
+	*dir = old.directory;
 	return 0;
 }

@@ -10,36 +10,10 @@
 #include <linux/mm.h>
 #include <linux/prandom.h>
 
-#define TEST_NODE	"test-kho"
-#define TEST_COMPATIBLE	"linux,test-kho-v1"
+#include "test_kho_node.h"
+
 /* What is written just before the jump */
 #define LATE		"nobody else runs any more"
-
-/* What was preserved and then unpreserved must not be found */
-enum item_kind {
-	ITEM_FOLIO = 1,
-	ITEM_PAGES = 2,
-	ITEM_DROPPED = 3,
-	ITEM_AREA = 4,
-};
-
-/**
- * struct item - a folio, a contiguous range of pages or a vmalloc area
- * @addr:  physical address; of an area, the first of struct kho_vmalloc
- * @nr:    number of pages
- * @seed:  the contents follow from this,
- * @index: and from this
- * @kind:  enum item_kind
- * @nid:   NUMA node; of an area, nothing
- */
-struct item {
-	__be64 addr;
-	__be32 nr;
-	__be32 seed;
-	__be32 index;
-	__be16 kind;
-	__be16 nid;
-};
 
 /**
  * struct incoming - what the previous kernel says that it left
@@ -48,27 +22,27 @@ struct item {
  * @nodes: how many nodes with memory that kernel saw
  */
 struct incoming {
-	struct item *dir;
+	struct test_kho_item_be *dir;
 	u32 items;
 	u32 nodes;
 };
 
-static inline unsigned int kind_of(const struct item *item)
+static inline unsigned int kind_of(const struct test_kho_item_be *item)
 {
 	return be16_to_cpu(item->kind);
 }
 
-static inline u64 phys_of(const struct item *item)
+static inline u64 phys_of(const struct test_kho_item_be *item)
 {
 	return be64_to_cpu(item->addr);
 }
 
-static inline size_t bytes_of(const struct item *item)
+static inline size_t bytes_of(const struct test_kho_item_be *item)
 {
 	return be32_to_cpu(item->nr) * PAGE_SIZE;
 }
 
-static inline struct kho_vmalloc kv_of(const struct item *item)
+static inline struct kho_vmalloc kv_of(const struct test_kho_item_be *item)
 {
 	return (struct kho_vmalloc){
 		.first = item->addr,
@@ -83,7 +57,7 @@ static inline u64 pattern(u32 set, u32 index)
 	return ((u64)set << 32 | (index + 1)) * 0x9e3779b97f4a7c15ULL;
 }
 
-static inline struct page *item_page(const struct item *item)
+static inline struct page *item_page(const struct test_kho_item_be *item)
 {
 	return pfn_to_page(PHYS_PFN(phys_of(item)));
 }
@@ -94,15 +68,15 @@ extern bool test_kho_random;
 
 /* test_kho_preserve.c */
 int test_kho_begin(struct rnd_state *rnd, u32 arriving);
-int test_kho_add_item(struct item item, void *p);
-void test_kho_free_item(const struct item *item, void *p);
+int test_kho_add_item(struct test_kho_item_be item, void *p);
+void test_kho_free_item(const struct test_kho_item_be *item, void *p);
 int test_kho_preserve(struct rnd_state *rnd);
 int test_kho_write_node(void *fdt);
 void test_kho_write_late(void);
 void test_kho_release(void);
 
 /* test_kho_restore.c */
-int test_kho_find(struct incoming *in);
+int test_kho_find_dir(struct incoming *in);
 int test_kho_restore(const struct incoming *in);
 
 #endif /* LIB_TEST_KHO_H */

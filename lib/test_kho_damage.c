@@ -238,13 +238,13 @@ static u32 crc_bits(u32 crc, const struct kho_mem *part)
 
 static void seal_table(void)
 {
-	void *cells = locate("/" KHO_PROP_TABLE, "0", 0);
-	void *to = locate("/" KHO_PROP_TABLE_CRC, "0", sizeof(u32));
+	void *cells = locate("/" KHO_ROOT_MEM_TABLE, "0", 0);
+	void *to = locate("/" KHO_ROOT_MEM_TABLE_CHECKSUM, "0", sizeof(u32));
 	unsigned int i, nr;
 	u32 crc = 0;
 	int len;
 
-	fdt_getprop(pristine, 0, KHO_PROP_TABLE, &len);
+	fdt_getprop(pristine, 0, KHO_ROOT_MEM_TABLE, &len);
 	nr = min_t(u32, len, get_unaligned_be32(cells - 8)) / sizeof(struct kho_mem);
 
 	/* First the bits, then the parts */
@@ -267,7 +267,7 @@ static void seal_table(void)
 static void seal_fdt(void)
 {
 	void *fdt = phys_to_virt(window);
-	void *to = locate("/" KHO_PROP_CRC, "0", sizeof(u32));
+	void *to = locate("/" KHO_ROOT_CHECKSUM, "0", sizeof(u32));
 
 	put_unaligned_be32(0, to);
 	/* With another length there is no right one */
@@ -437,7 +437,7 @@ static int find_table(void)
 	const void *cells;
 	int len, i, err = 0;
 
-	cells = fdt_getprop(pristine, 0, KHO_PROP_TABLE, &len);
+	cells = fdt_getprop(pristine, 0, KHO_ROOT_MEM_TABLE, &len);
 	if (!cells)
 		return -EINVAL;
 

@@ -14,15 +14,13 @@
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/kexec_handover.h>
-#include <linux/libfdt.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
 #include <linux/vmalloc.h>
 
-#define TEST_NODE	"test-kho-faults"
-#define TEST_COMPATIBLE	"linux,test-kho-faults-v1"
+#include "test_kho_faults_node.h"
 
 /* So many that they reach over several chunks of 64 MiB */
 #define BLOCKS		40
@@ -81,27 +79,24 @@ static int check(const char *what, void *p, unsigned int nr, u64 phys)
  * Restoring: what fails for lack of memory can be tried again
  */
 
-static int restore_folio(const void *fdt, int node)
+static int restore_folio(const struct test_kho_faults_node *old)
 {
-	const fdt64_t *prop = fdt_getprop(fdt, node, "folio", NULL);
-	struct folio *got = prop ? kho_restore_folio(fdt64_ld(prop)) : NULL;
+	struct folio *got = kho_restore_folio(old->folio);
 	int err;
 
 	if (!got)
 		return -ENOENT;
-	err = check("the folio", folio_address(got), 1 << FOLIO_ORDER,
-		    fdt64_ld(prop));
+	err = check("the folio", folio_address(got), 1 << FOLIO_ORDER, old->folio);
 	folio_put(got);
 	return err;
 }
 
-static int restore_fragments(const void *fdt, int node)
+static int restore_fragments(const struct test_kho_faults_node *old)
 {
-	int len, i, err = 0;
-	const fdt64_t *prop = fdt_getprop(fdt, node, "pages", &len);
+	int i, err = 0;
 
-	for (i = 0; !err && prop && i < len / sizeof(*prop); i++) {
-		struct page *page = kho_restore_pages(fdt64_ld(prop + i), 1);
+	for (i = 0; !err && i < old->nr_pages; i++) {
+		struct page *page = kho_restore_pages(old->pages[i], 1);
 
 		if (!page)
 			return -ENOENT;
@@ -112,26 +107,24 @@ static int restore_fragments(const void *fdt, int node)
 	return i == PRESERVED ? err : -ENOENT;
 }
 
-static int restore_listed(int node)
+static int restore_listed(const struct test_kho_faults_node *old)
 {
-	struct kho_mem mem;
 	int i, err = 0;
 
-	for (i = 0; !err && !kho_get_mem(node, i, &mem); i++) {
-		void *p = kho_claim_mem(&mem);
+	for (i = 0; !err && i < old->nr_mem; i++) {
+		void *p = kho_claim_mem(&old->mem[i]);
 
 		if (!p)
 			return -ENOENT;
-		err = check("a listed page", p, 1, mem.addr);
-		kho_return_mem(&mem);
+		err = check("a listed page", p, 1, old->mem[i].addr);
+		kho_return_mem(&old->mem[i]);
 	}
-	return i == FRAGMENTS - PRESERVED ? err : -ENOENT;
+	return err;
 }
 
-static int restore_area(const void *fdt, int node, int nr)
+static int restore_area(const struct test_kho_faults_node *old, int nr)
 {
-	const struct kho_vmalloc *kv = fdt_getprop(fdt, node, "areas", NULL);
-	void *p = kv ? kho_restore_vmalloc(kv + nr) : NULL;
+	void *p = kho_restore_vmalloc(&old->areas[nr]);
 	int err;
 
 	if (!p)
@@ -144,22 +137,20 @@ static int restore_area(const void *fdt, int node, int nr)
 /* Areas come one by one, because they need memory, then all the rest */
 static int restore(void)
 {
+	static struct test_kho_faults_node old;
 	const void *fdt = kho_get_fdt();
+	int node = test_kho_faults_find(fdt);
 	static int areas;
-	int node, err;
+	int err;
 
-	if (!fdt)
-		return -ENOENT;
-	node = fdt_node_offset_by_compatible(fdt, -1, TEST_COMPATIBLE);
-	if (node < 0)
+	if (node < 0 || test_kho_faults_get(fdt, node, &old))
 		return -ENOENT;
 
-	err = restore_area(fdt, node, areas);
+	err = restore_area(&old, areas);
 	if (err || ++areas < AREAS)
 		return err;
 
-	err = restore_folio(fdt, node) ?: restore_fragments(fdt, node) ?:
-	      restore_listed(node);
+	err = restore_folio(&old) ?: restore_fragments(&old) ?: restore_listed(&old);
 	if (!err)
 		pr_info("restored everything: contents match\n");
 	return err;
@@ -219,36 +210,23 @@ struct witness {
 	bool dumped;
 };
 
-static int write_fragments(void *fdt)
-{
-	struct kho_mem mem[FRAGMENTS - PRESERVED];
-	fdt64_t *to;
-	void *cells;
-	int i, err;
-
-	for (i = PRESERVED; i < FRAGMENTS; i++)
-		mem[i - PRESERVED] = (struct kho_mem){
-			.addr = page_to_phys(fragment[i]), .len = PAGE_SIZE,
-		};
-	err = kho_fdt_property_mem(fdt, mem, ARRAY_SIZE(mem));
-	if (err || !preserved)
-		return err;
-
-	err = fdt_property_placeholder(fdt, "pages", PRESERVED * sizeof(*to),
-				       &cells);
-	for (i = 0, to = cells; !err && i < PRESERVED; i++)
-		fdt64_st(to++, page_to_phys(fragment[i]));
-	return err;
-}
-
 static int write_node(void *fdt)
 {
-	return fdt_begin_node(fdt, TEST_NODE) ?:
-	       fdt_property_string(fdt, "compatible", TEST_COMPATIBLE) ?:
-	       fdt_property_u64(fdt, "folio", PFN_PHYS(folio_pfn(folio))) ?:
-	       fdt_property(fdt, "areas", area_kv, sizeof(area_kv)) ?:
-	       write_fragments(fdt) ?:
-	       fdt_end_node(fdt);
+	static struct test_kho_faults_node n;
+	int i;
+
+	n.folio = PFN_PHYS(folio_pfn(folio));
+	n.nr_areas = AREAS;
+	memcpy(n.areas, area_kv, sizeof(area_kv));
+	n.nr_pages = preserved ? PRESERVED : 0;
+	for (i = 0; i < PRESERVED; i++)
+		n.pages[i] = page_to_phys(fragment[i]);
+	n.nr_mem = FRAGMENTS - PRESERVED;
+	for (i = PRESERVED; i < FRAGMENTS; i++)
+		n.mem[i - PRESERVED] = (struct kho_mem){
+			.addr = page_to_phys(fragment[i]), .len = PAGE_SIZE,
+		};
+	return test_kho_faults_put(fdt, &n);
 }
 
 static void note(struct witness *w, bool dumped)

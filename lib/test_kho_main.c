@@ -121,7 +121,7 @@ static int __init test_kho_init(void)
 	}
 
 	prandom_seed_state(&rnd, test_kho_seed);
-	err = test_kho_find(&in) ?: test_kho_begin(&rnd, in.items);
+	err = test_kho_find_dir(&in) ?: test_kho_begin(&rnd, in.items);
 	if (!err && in.dir)
 		err = test_kho_restore(&in);
 	vfree(in.dir);

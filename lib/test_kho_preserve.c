@@ -56,7 +56,7 @@ module_param(big, bool, 0644);
 MODULE_PARM_DESC(big, "write more into the FDT than it has room for");
 
 /* What is preserved for the next kernel; the directory is, too */
-static struct item *dir;
+static struct test_kho_item_be *dir;
 static unsigned int items;
 static struct kho_vmalloc dir_kv;
 /* A page that is written just before the jump */
@@ -80,11 +80,11 @@ static void free_range(struct page *page, unsigned int nr)
 		__free_page(page + nr);
 }
 
-void test_kho_free_item(const struct item *item, void *p)
+void test_kho_free_item(const struct test_kho_item_be *item, void *p)
 {
-	if (kind_of(item) == ITEM_FOLIO)
+	if (kind_of(item) == TEST_KHO_KIND_FOLIO)
 		folio_put(page_folio(item_page(item)));
-	else if (kind_of(item) == ITEM_AREA)
+	else if (kind_of(item) == TEST_KHO_KIND_AREA)
 		vfree(p);
 	else
 		free_range(item_page(item), be32_to_cpu(item->nr));
@@ -92,17 +92,17 @@ void test_kho_free_item(const struct item *item, void *p)
 
 static int preserve_item(unsigned int i)
 {
-	struct item *item = &dir[i];
+	struct test_kho_item_be *item = &dir[i];
 	struct kho_vmalloc kv;
 	int err;
 
 	switch (kind_of(item)) {
-	case ITEM_FOLIO:
+	case TEST_KHO_KIND_FOLIO:
 		return kho_preserve_folio(page_folio(item_page(item)));
-	case ITEM_PAGES:
+	case TEST_KHO_KIND_PAGES:
 		return kho_preserve_pages(item_page(item),
 					  be32_to_cpu(item->nr));
-	case ITEM_AREA:
+	case TEST_KHO_KIND_AREA:
 		err = kho_preserve_vmalloc(mapped[i], &kv);
 		item->addr = kv.first;
 		return err;
@@ -113,30 +113,30 @@ static int preserve_item(unsigned int i)
 
 static int unpreserve_item(unsigned int i)
 {
-	struct item *item = &dir[i];
+	struct test_kho_item_be *item = &dir[i];
 	struct kho_vmalloc kv = kv_of(item);
 
 	switch (kind_of(item)) {
-	case ITEM_FOLIO:
+	case TEST_KHO_KIND_FOLIO:
 		return kho_unpreserve_folio(page_folio(item_page(item)));
-	case ITEM_PAGES:
+	case TEST_KHO_KIND_PAGES:
 		return kho_unpreserve_pages(item_page(item),
 					    be32_to_cpu(item->nr));
-	case ITEM_AREA:
+	case TEST_KHO_KIND_AREA:
 		return kho_unpreserve_vmalloc(&kv);
 	default:
 		return 0;
 	}
 }
 
-static void note_item(struct item item, void *p)
+static void note_item(struct test_kho_item_be item, void *p)
 {
 	mapped[items] = p;
 	dir[items++] = item;
 }
 
 /* Preserves what the caller owns, or frees it */
-int test_kho_add_item(struct item item, void *p)
+int test_kho_add_item(struct test_kho_item_be item, void *p)
 {
 	int err;
 
@@ -148,28 +148,31 @@ int test_kho_add_item(struct item item, void *p)
 }
 
 /* With other contents than anything else has */
-static struct item new_item(struct page *page, void *p, unsigned int nr,
-			    enum item_kind kind)
+static struct test_kho_item_be new_item(struct page *page, void *p, unsigned int nr,
+			    enum test_kho_kind kind)
 {
+	struct test_kho_item_be item;
+
 	fill(p, nr * PAGE_SIZE, test_kho_seed, items);
-	return (struct item){
-		.addr = page ? cpu_to_be64(page_to_phys(page)) : 0,
-		.nr = cpu_to_be32(nr),
-		.seed = cpu_to_be32(test_kho_seed),
-		.index = cpu_to_be32(items),
-		.kind = cpu_to_be16(kind),
-		.nid = page ? cpu_to_be16(page_to_nid(page)) : 0,
-	};
+	test_kho_item_to_be(&(struct test_kho_item){
+		.addr = page ? page_to_phys(page) : 0,
+		.nr = nr,
+		.seed = test_kho_seed,
+		.index = items,
+		.kind = kind,
+		.nid = page ? page_to_nid(page) : 0,
+	}, &item);
+	return item;
 }
 
-static int add_page_item(struct page *page, unsigned int nr, enum item_kind kind)
+static int add_page_item(struct page *page, unsigned int nr, enum test_kho_kind kind)
 {
 	void *p = page_address(page);
 
 	return test_kho_add_item(new_item(page, p, nr, kind), p);
 }
 
-static void note_page_item(struct page *page, unsigned int nr, enum item_kind kind)
+static void note_page_item(struct page *page, unsigned int nr, enum test_kho_kind kind)
 {
 	void *p = page_address(page);
 
@@ -206,7 +209,7 @@ static int preserve_folio(struct rnd_state *rnd)
 
 	folio = __folio_alloc_node(GFP_KERNEL | __GFP_THISNODE, order,
 				   next_nid());
-	return folio ? add_page_item(&folio->page, 1U << order, ITEM_FOLIO) : -ENOMEM;
+	return folio ? add_page_item(&folio->page, 1U << order, TEST_KHO_KIND_FOLIO) : -ENOMEM;
 }
 
 /* Returns how many pages of up to @max it was, or an error */
@@ -215,14 +218,14 @@ static int preserve_pages(struct rnd_state *rnd, unsigned int max)
 	unsigned int nr = min(max, 1 + prandom_u32_state(rnd) % 512);
 	struct page *page = alloc_range(nr);
 
-	return page ? add_page_item(page, nr, ITEM_PAGES) ?: nr : -ENOMEM;
+	return page ? add_page_item(page, nr, TEST_KHO_KIND_PAGES) ?: nr : -ENOMEM;
 }
 
 static int preserve_block(void)
 {
 	struct page *page = alloc_range(MAX_ORDER_NR_PAGES);
 
-	return page ? add_page_item(page, MAX_ORDER_NR_PAGES, ITEM_PAGES) : -ENOMEM;
+	return page ? add_page_item(page, MAX_ORDER_NR_PAGES, TEST_KHO_KIND_PAGES) : -ENOMEM;
 }
 
 /* Returns how many of up to @max it was, or an error */
@@ -241,19 +244,19 @@ static int preserve_fragments(unsigned int max)
 		if (err)
 			__free_page(page + i);
 		else
-			err = add_page_item(page + i, 1, ITEM_PAGES);
+			err = add_page_item(page + i, 1, TEST_KHO_KIND_PAGES);
 	}
 	return err ?: nr / 2;
 }
 
 /* Only the outer thirds of a range are handed over, as two items */
-static int drop_middle(struct item *item)
+static int drop_middle(struct test_kho_item_be *item)
 {
 	unsigned int nr = be32_to_cpu(item->nr), third = nr / 3;
 	struct page *page = item_page(item);
 	int err;
 
-	if (kind_of(item) != ITEM_PAGES || !third)
+	if (kind_of(item) != TEST_KHO_KIND_PAGES || !third)
 		return 0;
 
 	err = kho_unpreserve_pages(page + third, third);
@@ -261,8 +264,8 @@ static int drop_middle(struct item *item)
 		return err;
 
 	item->nr = cpu_to_be32(third);
-	note_page_item(page + third, third, ITEM_DROPPED);
-	note_page_item(page + 2 * third, nr - 2 * third, ITEM_PAGES);
+	note_page_item(page + third, third, TEST_KHO_KIND_DROPPED);
+	note_page_item(page + 2 * third, nr - 2 * third, TEST_KHO_KIND_PAGES);
 	return 0;
 }
 
@@ -297,7 +300,7 @@ static int preserve_area(struct rnd_state *rnd)
 
 	if (!area)
 		return -ENOMEM;
-	return test_kho_add_item(new_item(NULL, area, PFN_UP(bytes), ITEM_AREA), area);
+	return test_kho_add_item(new_item(NULL, area, PFN_UP(bytes), TEST_KHO_KIND_AREA), area);
 }
 
 static void release_item(unsigned int i)
@@ -416,9 +419,9 @@ static unsigned long pages_preserved(void)
 	for (i = 0; i < items; i++) {
 		u32 pages_of = be32_to_cpu(dir[i].nr);
 
-		if (kind_of(&dir[i]) == ITEM_AREA)
+		if (kind_of(&dir[i]) == TEST_KHO_KIND_AREA)
 			nr += area_pages(pages_of);
-		else if (kind_of(&dir[i]) != ITEM_DROPPED)
+		else if (kind_of(&dir[i]) != TEST_KHO_KIND_DROPPED)
 			nr += pages_of;
 	}
 	return nr;
@@ -445,35 +448,39 @@ int test_kho_preserve(struct rnd_state *rnd)
 }
 
 /* What a node lists may also be preserved by itself */
-static int write_mem(void *fdt)
+static void list_mem(struct test_kho_node *n)
 {
-	struct kho_mem mem[32];
-	unsigned int i, nr = 0;
+	unsigned int i;
 
-	for (i = 0; test_kho_random && i < items && nr < ARRAY_SIZE(mem); i += 4)
-		if (kind_of(&dir[i]) == ITEM_PAGES)
-			mem[nr++] = (struct kho_mem){
+	for (i = 0; test_kho_random && i < items && n->nr_mem < ARRAY_SIZE(n->mem); i += 4)
+		if (kind_of(&dir[i]) == TEST_KHO_KIND_PAGES)
+			n->mem[n->nr_mem++] = (struct kho_mem){
 				phys_of(&dir[i]), bytes_of(&dir[i])
 			};
-	return nr ? kho_fdt_property_mem(fdt, mem, nr) : 0;
+}
+
+static int write_too_much(void *fdt)
+{
+	void *rest;
+
+	return fdt_begin_node(fdt, "big") ?:
+	       fdt_property_placeholder(fdt, "big", SZ_1M, &rest) ?:
+	       fdt_end_node(fdt);
 }
 
 int test_kho_write_node(void *fdt)
 {
-	void *rest;
+	struct test_kho_node n = {
+		.seed = test_kho_seed,
+		.items = items,
+		.late = page_to_phys(late),
+		.nodes = num_node_state(N_MEMORY),
+		.directory = dir_kv,
+		.directory_crc32 = crc32(0, dir, items * sizeof(*dir)),
+	};
 
-	return fdt_begin_node(fdt, TEST_NODE) ?:
-	       fdt_property_string(fdt, "compatible", TEST_COMPATIBLE) ?:
-	       fdt_property_u32(fdt, "seed", test_kho_seed) ?:
-	       fdt_property_u32(fdt, "items", items) ?:
-	       fdt_property_u64(fdt, "late", page_to_phys(late)) ?:
-	       fdt_property_u32(fdt, "nodes", num_node_state(N_MEMORY)) ?:
-	       fdt_property(fdt, "directory", &dir_kv, sizeof(dir_kv)) ?:
-	       fdt_property_u32(fdt, "directory-crc32",
-				crc32(0, dir, items * sizeof(*dir))) ?:
-	       write_mem(fdt) ?:
-	       (big ? fdt_property_placeholder(fdt, "big", SZ_1M, &rest) : 0) ?:
-	       fdt_end_node(fdt);
+	list_mem(&n);
+	return test_kho_put(fdt, &n) ?: (big ? write_too_much(fdt) : 0);
 }
 
 void test_kho_write_late(void)

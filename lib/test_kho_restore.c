@@ -52,77 +52,46 @@ static bool matches(const void *p, size_t len, u32 set, u32 index)
 	return true;
 }
 
-static bool contents_match(const struct item *item, const void *p)
+static bool contents_match(const struct test_kho_item_be *item, const void *p)
 {
 	return matches(p, bytes_of(item), be32_to_cpu(item->seed),
 		       be32_to_cpu(item->index));
 }
 
-static const void *get_prop(const void *fdt, int node, const char *name,
-			    int want)
+static int read_dir(const struct test_kho_node *old, struct incoming *in)
 {
-	int len;
-	const void *prop = fdt_getprop(fdt, node, name, &len);
-
-	if (!prop || len != want) {
-		pr_err("ERROR: property %s is not there, or malformed\n", name);
-		return NULL;
-	}
-	return prop;
-}
-
-static int get_u32(const void *fdt, int node, const char *name, u32 *val)
-{
-	const fdt32_t *prop = get_prop(fdt, node, name, sizeof(*prop));
-
-	if (prop)
-		*val = fdt32_to_cpu(*prop);
-	return prop ? 0 : -EINVAL;
-}
-
-static int read_dir(const void *fdt, int node, struct incoming *in)
-{
-	const struct kho_vmalloc *kv;
-	u32 crc;
-
-	if (get_u32(fdt, node, "items", &in->items) ||
-	    get_u32(fdt, node, "nodes", &in->nodes) ||
-	    get_u32(fdt, node, "directory-crc32", &crc))
-		return -EINVAL;
-
-	kv = get_prop(fdt, node, "directory", sizeof(*kv));
-	if (!kv)
-		return -EINVAL;
-	if ((u64)be32_to_cpu(kv->pages) * PAGE_SIZE <
+	in->items = old->items;
+	in->nodes = old->nodes;
+	if ((u64)be32_to_cpu(old->directory.pages) * PAGE_SIZE <
 	    array_size(in->items, sizeof(*in->dir))) {
 		pr_err("ERROR: %u items do not fit in the directory\n",
 		       in->items);
 		return -EINVAL;
 	}
 
-	in->dir = kho_restore_vmalloc(kv);
+	in->dir = kho_restore_vmalloc(&old->directory);
 	if (!in->dir) {
 		pr_err("ERROR: the directory cannot be restored\n");
 		return -EINVAL;
 	}
-	if (crc32(0, in->dir, in->items * sizeof(*in->dir)) != crc) {
+	if (crc32(0, in->dir, in->items * sizeof(*in->dir)) != old->directory_crc32) {
 		pr_err("ERROR: the directory's checksum is wrong\n");
 		return -EBADMSG;
 	}
 	return 0;
 }
 
-static void *take_item(const struct item *item)
+static void *take_item(const struct test_kho_item_be *item)
 {
 	struct kho_vmalloc kv = kv_of(item);
 	struct folio *folio;
 	struct page *page;
 
 	switch (kind_of(item)) {
-	case ITEM_FOLIO:
+	case TEST_KHO_KIND_FOLIO:
 		folio = kho_restore_folio(phys_of(item));
 		return folio ? folio_address(folio) : NULL;
-	case ITEM_PAGES:
+	case TEST_KHO_KIND_PAGES:
 		page = kho_restore_pages(phys_of(item), be32_to_cpu(item->nr));
 		return page ? page_address(page) : NULL;
 	default:
@@ -130,7 +99,7 @@ static void *take_item(const struct item *item)
 	}
 }
 
-static int check_folio(const struct item *item)
+static int check_folio(const struct test_kho_item_be *item)
 {
 	struct folio *folio = page_folio(item_page(item));
 	unsigned int nr = be32_to_cpu(item->nr);
@@ -142,7 +111,7 @@ static int check_folio(const struct item *item)
 	return -EINVAL;
 }
 
-static int check_pages(const struct item *item)
+static int check_pages(const struct test_kho_item_be *item)
 {
 	struct page *page = item_page(item), *end = page + be32_to_cpu(item->nr);
 
@@ -156,7 +125,7 @@ static int check_pages(const struct item *item)
 	return 0;
 }
 
-static int check_contents(const struct item *item, const void *p)
+static int check_contents(const struct test_kho_item_be *item, const void *p)
 {
 	if (contents_match(item, p))
 		return 0;
@@ -167,7 +136,7 @@ static int check_contents(const struct item *item, const void *p)
 }
 
 /* With CONFIG_KEXEC_HANDOVER_DEBUG: what a stray write hit is nobody's */
-static int check_spoilt(const struct item *item)
+static int check_spoilt(const struct test_kho_item_be *item)
 {
 	struct kho_mem mem = { .addr = phys_of(item), .len = PAGE_SIZE };
 	u8 *last = phys_to_virt(mem.addr + mem.len - 1);
@@ -183,7 +152,7 @@ static int check_spoilt(const struct item *item)
 	return -EEXIST;
 }
 
-static int restore_item(const struct item *item, bool keep, bool first)
+static int restore_item(const struct test_kho_item_be *item, bool keep, bool first)
 {
 	int err = first && spoil ? check_spoilt(item) : 0;
 	void *p = err ? NULL : take_item(item);
@@ -195,9 +164,9 @@ static int restore_item(const struct item *item, bool keep, bool first)
 		       kind_of(item), be32_to_cpu(item->nr), phys_of(item));
 		return -ENOENT;
 	}
-	if (kind_of(item) == ITEM_FOLIO)
+	if (kind_of(item) == TEST_KHO_KIND_FOLIO)
 		err = check_folio(item);
-	else if (kind_of(item) == ITEM_PAGES)
+	else if (kind_of(item) == TEST_KHO_KIND_PAGES)
 		err = check_pages(item);
 	if (err)
 		return err;
@@ -214,7 +183,7 @@ static int restore_item(const struct item *item, bool keep, bool first)
 	return err;
 }
 
-static int return_item(const struct item *item, bool claim)
+static int return_item(const struct test_kho_item_be *item, bool claim)
 {
 	struct kho_mem all = { .addr = phys_of(item), .len = bytes_of(item) };
 	struct kho_mem half = { .addr = all.addr, .len = all.len / 2 & PAGE_MASK };
@@ -235,15 +204,15 @@ static int return_item(const struct item *item, bool claim)
 }
 
 /* The pages of an area are known to nobody but kho_restore_vmalloc() */
-static enum fate next_fate(struct rnd_state *rnd, const struct item *item)
+static enum fate next_fate(struct rnd_state *rnd, const struct test_kho_item_be *item)
 {
 	enum fate fate = test_kho_random ? prandom_u32_state(rnd) % FATES : FATE_FREE;
 	bool by_range = fate == FATE_CLAIM || fate == FATE_RETURN;
 
-	return by_range && kind_of(item) == ITEM_AREA ? FATE_FREE : fate;
+	return by_range && kind_of(item) == TEST_KHO_KIND_AREA ? FATE_FREE : fate;
 }
 
-static int meet_fate(const struct item *item, enum fate fate, bool first)
+static int meet_fate(const struct test_kho_item_be *item, enum fate fate, bool first)
 {
 	switch (fate) {
 	case FATE_CLAIM:
@@ -251,7 +220,7 @@ static int meet_fate(const struct item *item, enum fate fate, bool first)
 	case FATE_RETURN:
 		return return_item(item, false);
 	case FATE_LEAVE:
-		return kind_of(item) == ITEM_AREA ? 0 :
+		return kind_of(item) == TEST_KHO_KIND_AREA ? 0 :
 			check_contents(item, phys_to_virt(phys_of(item)));
 	default:
 		return restore_item(item, fate == FATE_KEEP, first);
@@ -280,7 +249,7 @@ static int check_dropped(const struct incoming *in)
 		u64 phys = phys_of(&in->dir[i]);
 		u32 nr = be32_to_cpu(in->dir[i].nr);
 
-		if (kind_of(&in->dir[i]) != ITEM_DROPPED)
+		if (kind_of(&in->dir[i]) != TEST_KHO_KIND_DROPPED)
 			continue;
 		/* Neither by itself nor with its neighbours, which are there */
 		if (kho_restore_pages(phys, nr) || kho_restore_pages(phys, 1) ||
@@ -294,14 +263,14 @@ static int check_dropped(const struct incoming *in)
 }
 
 /* A kernel with numa=off, or without NUMA, sees one node where others see many */
-static int check_node(const struct incoming *in, const struct item *item,
+static int check_node(const struct incoming *in, const struct test_kho_item_be *item,
 		      nodemask_t *seen)
 {
 	unsigned long pfn = PHYS_PFN(phys_of(item));
 	unsigned long end = pfn + be32_to_cpu(item->nr);
 	int want = be16_to_cpu(item->nid);
 
-	if (kind_of(item) == ITEM_AREA)
+	if (kind_of(item) == TEST_KHO_KIND_AREA)
 		return 0;
 	for (; pfn < end; pfn++) {
 		int nid = page_to_nid(pfn_to_page(pfn));
@@ -318,7 +287,7 @@ static int check_node(const struct incoming *in, const struct item *item,
 
 int test_kho_restore(const struct incoming *in)
 {
-	unsigned long pages_of[ITEM_AREA + 1] = { }, fates[FATES] = { };
+	unsigned long pages_of[TEST_KHO_KIND_AREA + 1] = { }, fates[FATES] = { };
 	nodemask_t seen = NODE_MASK_NONE;
 	struct rnd_state rnd;
 	unsigned int i;
@@ -327,16 +296,16 @@ int test_kho_restore(const struct incoming *in)
 	prandom_seed_state(&rnd, ~(u64)test_kho_seed);
 	err = check_dropped(in);
 	for (i = 0; !err && i < in->items; i++) {
-		const struct item *item = &in->dir[i];
+		const struct test_kho_item_be *item = &in->dir[i];
 		unsigned int kind = kind_of(item);
 		enum fate fate;
 
-		if (kind == ITEM_DROPPED)
+		if (kind == TEST_KHO_KIND_DROPPED)
 			continue;
 		fate = next_fate(&rnd, item);
 		err = meet_fate(item, fate, !pages_of[kind]) ?:
 		      check_node(in, item, &seen);
-		pages_of[kind] += kind == ITEM_FOLIO ? 1 : be32_to_cpu(item->nr);
+		pages_of[kind] += kind == TEST_KHO_KIND_FOLIO ? 1 : be32_to_cpu(item->nr);
 		fates[fate]++;
 		cond_resched();
 	}
@@ -344,8 +313,8 @@ int test_kho_restore(const struct incoming *in)
 	err = err ?: check_foreign();
 	if (!err)
 		pr_info("restored %lu folios, %lu pages, %lu KiB vmalloc, on %d nodes: contents match\n",
-			pages_of[ITEM_FOLIO], pages_of[ITEM_PAGES],
-			pages_of[ITEM_AREA] * PAGE_SIZE / SZ_1K,
+			pages_of[TEST_KHO_KIND_FOLIO], pages_of[TEST_KHO_KIND_PAGES],
+			pages_of[TEST_KHO_KIND_AREA] * PAGE_SIZE / SZ_1K,
 			nodes_weight(seen));
 	if (!err && test_kho_random)
 		pr_info("of %u items: %lu freed, %lu kept, %lu claimed, %lu returned, %lu left\n",
@@ -354,15 +323,11 @@ int test_kho_restore(const struct incoming *in)
 	return err;
 }
 
-static int check_late(const void *fdt, int node)
+static int check_late(const struct test_kho_node *old)
 {
-	int len;
-	const fdt64_t *prop = fdt_getprop(fdt, node, "late", &len);
-	struct page *page;
+	struct page *page = kho_restore_pages(old->late, 1);
 	bool good;
 
-	page = prop && len == sizeof(*prop) ?
-		kho_restore_pages(fdt64_ld(prop), 1) : NULL;
 	if (!page) {
 		pr_err("ERROR: the page that was written late is not to be had\n");
 		return -ENOENT;
@@ -375,16 +340,19 @@ static int check_late(const void *fdt, int node)
 	return good ? 0 : -EBADMSG;
 }
 
-int test_kho_find(struct incoming *in)
+int test_kho_find_dir(struct incoming *in)
 {
 	const void *fdt = restore ? kho_get_fdt() : NULL;
-	int node = -FDT_ERR_NOTFOUND;
+	int node = test_kho_find(fdt);
+	struct test_kho_node old;
 
-	if (fdt)
-		node = fdt_node_offset_by_compatible(fdt, -1, TEST_COMPATIBLE);
 	if (node < 0) {
 		pr_info("no handover\n");
 		return 0;
 	}
-	return check_late(fdt, node) ?: read_dir(fdt, node, in);
+	if (test_kho_get(fdt, node, &old)) {
+		pr_err("ERROR: the node that was handed over is malformed\n");
+		return -EINVAL;
+	}
+	return check_late(&old) ?: read_dir(&old, in);
 }

@@ -12,26 +12,29 @@
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/kexec_handover.h>
-#include <linux/libfdt.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/notifier.h>
 #include <linux/string.h>
+#include <linux/utsname.h>
 
-#define SAMPLE_COMPATIBLE	"linux,kho-sample-v1"
-#define SAMPLE_PAGES		8
+#include "kho_sample_node.h"
 
-/* The number of kernels that have handed this over, and one */
-static u32 counter = 1;
-static char text[64] = "hello from the first kernel";
-static struct page *pages[SAMPLE_PAGES];
+#define NR_PAGES	KHO_SAMPLE_MEM_MAX
+
+static struct kho_sample_node state = {
+	.counter = 1,
+	.text = "hello from the first kernel",
+};
+
+static struct page *pages[NR_PAGES];
 
 static u32 checksum_pages(void)
 {
 	u32 crc = 0;
 	int i;
 
-	for (i = 0; i < SAMPLE_PAGES; i++)
+	for (i = 0; i < NR_PAGES; i++)
 		crc = crc32(crc, page_address(pages[i]), PAGE_SIZE);
 	return crc;
 }
@@ -39,21 +42,17 @@ static u32 checksum_pages(void)
 /* Everything is written here, when the handover is: not a moment earlier */
 static int write_node(void *fdt)
 {
-	struct kho_mem mem[SAMPLE_PAGES];
-	int i;
+	struct kho_sample_node next = state;
 
-	for (i = 0; i < SAMPLE_PAGES; i++) {
-		mem[i].addr = page_to_phys(pages[i]);
-		mem[i].len = PAGE_SIZE;
-	}
-
-	return fdt_begin_node(fdt, "kho-sample") ?:
-	       fdt_property_string(fdt, "compatible", SAMPLE_COMPATIBLE) ?:
-	       fdt_property_u32(fdt, "counter", counter + 1) ?:
-	       fdt_property_string(fdt, "text", text) ?:
-	       fdt_property_u32(fdt, "crc32", checksum_pages()) ?:
-	       kho_fdt_property_mem(fdt, mem, SAMPLE_PAGES) ?:
-	       fdt_end_node(fdt);
+	next.counter++;
+	next.crc32 = checksum_pages();
+	for (next.nr_mem = 0; next.nr_mem < NR_PAGES; next.nr_mem++)
+		next.mem[next.nr_mem] = (struct kho_mem){
+			page_to_phys(pages[next.nr_mem]), PAGE_SIZE
+		};
+	next.has_from = true;
+	strscpy(next.from, init_utsname()->release);
+	return kho_sample_put(fdt, &next);
 }
 
 static int sample_notify(struct notifier_block *nb, unsigned long event,
@@ -69,97 +68,61 @@ static struct notifier_block sample_nb = {
 	.notifier_call = sample_notify,
 };
 
-/* The lengths are the other kernel's word: look before reading */
-static const fdt32_t *get_u32(const void *fdt, int node, const char *name)
-{
-	int len;
-	const fdt32_t *prop = fdt_getprop(fdt, node, name, &len);
-
-	return prop && len == sizeof(*prop) ? prop : NULL;
-}
-
-static const char *get_text(const void *fdt, int node)
-{
-	int len;
-	const char *prop = fdt_getprop(fdt, node, "text", &len);
-
-	return prop && len > 0 && len <= sizeof(text) && !prop[len - 1] ?
-		prop : NULL;
-}
-
 /*
  * Claim what the node lists and sum it up. A driver that goes on using this
  * memory keeps it; here, each range has done its work once it is read.
  */
-static int read_pages(int node, unsigned int *nr, u32 *crc)
+static int check_pages(const struct kho_sample_node *old)
 {
-	struct kho_mem mem;
-	unsigned int i;
-	void *data;
-
-	for (i = 0; !kho_get_mem(node, i, &mem); i++) {
-		data = kho_claim_mem(&mem);
-		if (!data)
-			return -EBUSY;
-
-		*crc = crc32(*crc, data, mem.len);
-		*nr += mem.len >> PAGE_SHIFT;
-		kho_return_mem(&mem);
-	}
-	return 0;
-}
-
-static int read_node(const void *fdt, int node)
-{
-	const fdt32_t *count = get_u32(fdt, node, "counter");
-	const fdt32_t *sum = get_u32(fdt, node, "crc32");
-	const char *str = get_text(fdt, node);
-	unsigned int nr = 0;
 	u32 crc = 0;
-	int err;
+	unsigned int i;
 
-	if (!count || !sum || !str) {
-		pr_err("error: the node that was handed over is malformed\n");
-		return -EINVAL;
+	for (i = 0; i < old->nr_mem; i++) {
+		void *data = kho_claim_mem(&old->mem[i]);
+
+		if (!data) {
+			pr_err("error: the pages that were handed over are not to be had\n");
+			return -EBUSY;
+		}
+		crc = crc32(crc, data, old->mem[i].len);
+		kho_return_mem(&old->mem[i]);
 	}
 
-	err = read_pages(node, &nr, &crc);
-	if (err) {
-		pr_err("error: the pages that were handed over are not to be had\n");
-		return err;
-	}
-	if (crc != fdt32_to_cpu(*sum)) {
-		pr_err("error: checksum %#x, expected %#x\n", crc,
-		       fdt32_to_cpu(*sum));
-		return -EBADMSG;
-	}
-
-	counter = fdt32_to_cpu(*count);
-	strscpy(text, str);
-	pr_info("found: counter %u, \"%s\", %u pages verified\n", counter, text,
-		nr);
-	return 0;
+	if (crc == old->crc32)
+		return 0;
+	pr_err("error: checksum %#x, expected %#x\n", crc, old->crc32);
+	return -EBADMSG;
 }
 
 /* Whatever is wrong with the old state, the driver works: it starts anew */
 static void find_state(void)
 {
 	const void *fdt = kho_get_fdt();
-	int node = -FDT_ERR_NOTFOUND;
+	int node = kho_sample_find(fdt);
+	struct kho_sample_node old;
 
-	if (fdt)
-		node = fdt_subnode_offset(fdt, 0, "kho-sample");
-	if (node < 0 || fdt_node_check_compatible(fdt, node, SAMPLE_COMPATIBLE))
-		pr_info("no handover: starting at %u\n", counter);
-	else if (read_node(fdt, node))
-		pr_info("handover not used: starting at %u\n", counter);
+	if (node < 0) {
+		pr_info("no handover: starting at %u\n", state.counter);
+	} else if (kho_sample_get(fdt, node, &old)) {
+		pr_err("error: the node that was handed over is malformed: starting at %u\n",
+		       state.counter);
+		kho_sample_return(&old);
+	} else if (check_pages(&old)) {
+		pr_info("handover not used: starting at %u\n", state.counter);
+	} else {
+		state = old;
+		pr_info("found: counter %u, \"%s\", %u ranges verified\n", old.counter, old.text,
+			old.nr_mem);
+		if (old.has_from)
+			pr_info("written by %s\n", old.from);
+	}
 }
 
 static void free_pages_all(void)
 {
 	int i;
 
-	for (i = 0; i < SAMPLE_PAGES && pages[i]; i++)
+	for (i = 0; i < NR_PAGES && pages[i]; i++)
 		__free_page(pages[i]);
 }
 
@@ -168,7 +131,7 @@ static int __init sample_init(void)
 	int err = -ENOMEM;
 	int i;
 
-	for (i = 0; i < SAMPLE_PAGES; i++) {
+	for (i = 0; i < NR_PAGES; i++) {
 		pages[i] = alloc_page(GFP_KERNEL);
 		if (!pages[i])
 			goto err_free;

@@ -107,7 +107,7 @@ static void check_seal(const void *fdt, bool is_good)
 		must(!kho_fdt_seal(second, room));
 		must(fdt_totalsize(second) == size && !memcmp(first, second, size));
 	} else if (err != -FDT_ERR_NOSPACE) {
-		must(!fdt_getprop(fdt, 0, KHO_PROP_CRC, &len) || len != sizeof(u32));
+		must(!fdt_getprop(fdt, 0, KHO_ROOT_CHECKSUM, &len) || len != sizeof(u32));
 	}
 	free(first);
 	free(second);

@@ -91,7 +91,7 @@ u32 image_table_crc(const void *fdt)
 	unsigned int i, bits;
 	u32 crc = 0;
 
-	if (kho_fdt_ranges(fdt, 0, KHO_PROP_TABLE, &parts) || parts.nr > 64)
+	if (kho_fdt_ranges(fdt, 0, KHO_ROOT_MEM_TABLE, &parts) || parts.nr > 64)
 		return 0;
 	for (bits = 2; bits--;)
 		for (i = 0; i < parts.nr; i++)
@@ -275,7 +275,7 @@ static u8 *put_table(u8 *out, void *fdt)
 		out = add_piece(out, frames_addr(f) + align, entries + i,
 				nr * sizeof(*entries));
 	}
-	must(!fdt_property(fdt, KHO_PROP_TABLE, cells, parts * 16));
+	must(!fdt_property(fdt, KHO_ROOT_MEM_TABLE, cells, parts * 16));
 	return out;
 }
 
@@ -309,12 +309,12 @@ static int put_root(void *fdt, struct frames scratch)
 		cpu_to_fdt64(frames_addr(scratch)), cpu_to_fdt64(frames_len(scratch)),
 	};
 
-	return fdt_property_string(fdt, "compatible", KHO_COMPATIBLE) ?:
-	       fdt_property_string(fdt, KHO_PROP_RELEASE, "6.12.0") ?:
-	       fdt_property_u32(fdt, KHO_PROP_COUNT, 1) ?:
-	       fdt_property(fdt, KHO_PROP_SCRATCH, cells, sizeof(cells)) ?:
-	       fdt_property_u32(fdt, KHO_PROP_TABLE_CRC, 0) ?:
-	       fdt_property_u32(fdt, KHO_PROP_CRC, 0);
+	return fdt_property_string(fdt, "compatible", KHO_ROOT_COMPATIBLE) ?:
+	       fdt_property_string(fdt, KHO_ROOT_KERNEL_RELEASE, "6.12.0") ?:
+	       fdt_property_u32(fdt, KHO_ROOT_HANDOVER_COUNT, 1) ?:
+	       fdt_property(fdt, KHO_ROOT_SCRATCH, cells, sizeof(cells)) ?:
+	       fdt_property_u32(fdt, KHO_ROOT_MEM_TABLE_CHECKSUM, 0) ?:
+	       fdt_property_u32(fdt, KHO_ROOT_CHECKSUM, 0);
 }
 
 /* libfdt wants it aligned */
@@ -344,7 +344,7 @@ static void fix_crcs(struct image *image, size_t size)
 		return;
 	fdt = copy_fdt(image);
 	image_load(image, size);
-	fdt_setprop_inplace_u32(fdt, 0, KHO_PROP_TABLE_CRC, image_table_crc(fdt));
+	fdt_setprop_inplace_u32(fdt, 0, KHO_ROOT_MEM_TABLE_CHECKSUM, image_table_crc(fdt));
 	machine_stop();
 	fix_fdt_crc(fdt, len);
 	memcpy(image + 1, fdt, len);

@@ -156,7 +156,7 @@ static size_t find_crc(const u8 *fdt, size_t size)
 
 	if (kho_fdt_check_tree(fdt, size, &why))
 		return 0;
-	prop = fdt_getprop(fdt, 0, KHO_PROP_CRC, &len);
+	prop = fdt_getprop(fdt, 0, KHO_ROOT_CHECKSUM, &len);
 	return prop && len == sizeof(u32) ? prop - (void *)fdt : 0;
 }
 
@@ -286,8 +286,8 @@ static void mutate_name(void *fdt, int node)
 static void mutate_compatible(void *fdt)
 {
 	static const char formats[][32] = {
-		KHO_COMPATIBLE, "kho-v1", "kho-v2", "kho-v3", "kho-v4",
-		"linux,kho-v2\0" KHO_COMPATIBLE, "linux,kho-v10", "linux,kho-v",
+		KHO_ROOT_COMPATIBLE, "kho-v1", "kho-v2", "kho-v3", "kho-v4",
+		"linux,kho-v2\0" KHO_ROOT_COMPATIBLE, "linux,kho-v10", "linux,kho-v",
 	};
 
 	fdt_setprop(fdt, 0, "compatible", formats[random_below(ARRAY_SIZE(formats))],
@@ -308,7 +308,7 @@ static void add_node(void *fdt)
 /* With the structure good before and after */
 static void mutate_tree(void *fdt, const struct hints *hints)
 {
-	static const char *const lists[] = { KHO_PROP_TABLE, KHO_PROP_SCRATCH };
+	static const char *const lists[] = { KHO_ROOT_MEM_TABLE, KHO_ROOT_SCRATCH };
 	int node = random_below(2) ? 0 : random_node(fdt), prop, len;
 	void *value;
 

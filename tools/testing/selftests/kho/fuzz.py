@@ -10,7 +10,7 @@ import time
 
 from common import Failure, run, say, step
 
-TARGETS = ["fdt", "runs", "pass", "boot", "boot-64k"]
+TARGETS = ["fdt", "nodes", "runs", "pass", "boot", "boot-64k"]
 ENV = dict(os.environ, UBSAN_OPTIONS="print_stacktrace=1", ASAN_OPTIONS="detect_leaks=1")
 TEST_SECONDS = 60
 SHOW_EVERY = 15
@@ -91,7 +91,8 @@ def test(linux, results, seconds=TEST_SECONDS):
     step("host fuzz ...")
     try:
         build(linux, out)
-        shutil.copy(linux / "tools/testing/kho/kho.dict", out)
+        (out / "kho.dict").write_text("".join(
+            (linux / "tools/testing/kho" / d).read_text() for d in ("kho.dict", "nodes.dict")))
         for target in TARGETS:
             found += replay(target, linux, out)
     except Failure as e:

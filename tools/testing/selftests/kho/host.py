@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Owns the tests that need no guest: memblock's own, to which the series adds
-some, run as a program on this machine, the fuzzers, the kho command on copies of
-machines, and what consoles are searched for."""
+some, run as a program on this machine, the fuzzers, specs, the kho command on copies
+of machines, and what consoles are searched for."""
 
 import os
 import re
@@ -9,14 +9,15 @@ import shutil
 import subprocess
 
 import fuzz
+import specs
 import splats
 from common import Failure, run, say, step
 
 # What the Makefile of tools/testing/memblock reaches for above its directory.
 AROUND = ("include", "mm", "tools/arch", "tools/include", "tools/lib", "tools/testing/selftests")
 # A variant that ends early must not pass: the last suite, and the series' own.
-SUITES = ("memblock_kho_scratch", "memblock_alloc_exact_nid_raw")
-NAMES = ["memblock", "memblock-numa", "fuzz", "splats", "kho"]
+SUITES = ("memblock_kho", "memblock_alloc_exact_nid_raw")
+NAMES = ["memblock", "memblock-numa", "fuzz", "specs", "splats", "kho"]
 SANITIZE = "-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all"
 
 
@@ -83,9 +84,10 @@ def test(name, linux, results):
     if name == "fuzz":
         return fuzz.test(linux, results)
     step(f"host {name} ...")
+    out = results / "host" / name
     found = (splats.check(linux) if name == "splats" else
-             kho(linux, results / "host" / name) if name == "kho" else
-             memblock(name, linux, results / "host" / name))
+             specs.test(linux, out) if name == "specs" else
+             kho(linux, out) if name == "kho" else memblock(name, linux, out))
     step(f"host {name}: {sum(r == 'ok' for r, _ in found)} passed, "
          f"{sum(r == 'failed' for r, _ in found)} failed")
     return found

@@ -97,6 +97,22 @@ def plan(make, out, frags, strict):
     return progress.planned(make)
 
 
+def old_sample(make, linux, out):
+    """The sample as it was before revision 2 of its node, for the scenario revisions: it is
+    the sample, but for the lines that have what that added."""
+    old = out / "old"
+    shutil.rmtree(old, ignore_errors=True)
+    (old / "specs").mkdir(parents=True)
+    shutil.copy(linux / "Documentation/kho/specs/released/kho-sample-v1.1.yaml", old / "specs")
+    run([linux / "tools/kho/kho-gen", "--specs", old / "specs", "--out", old])
+    shutil.copy(old / "samples/kho/kho_sample_node.h", old)
+    lines = (linux / "samples/kho/kho_sample.c").read_text().splitlines(keepends=True)
+    (old / "kho_sample_old.c").write_text(
+        "".join(s for s in lines if not re.search(r"\.(has_)?from\b", s)))
+    (old / "Kbuild").write_text("obj-m := kho_sample_old.o\n")
+    run(make + [f"M={old}", "modules"], log=old / "build.log")
+
+
 def build(arch, flavour, linux, build_dir, jobs, foreign=""):
     """Returns the output directory, with image and modules up to date. A foreign tree
     may lack options, and this text changes with its sources."""
@@ -119,6 +135,8 @@ def build(arch, flavour, linux, build_dir, jobs, foreign=""):
         if news.total > MANY and not copied and copy(base, out):
             news.total = plan(make, out, frags, not foreign)
         run(make + [spec["target"], "modules"], log=out / "build.log", on_line=news.on_line)
+    if flavour == "alt":
+        old_sample(make, linux, out)
     step(f"kernel {arch}-{flavour} is built: {news.done} objects")
     stamp.write_text(state)
     return out

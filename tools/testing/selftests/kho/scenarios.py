@@ -67,7 +67,7 @@ def ranges(blob, node, name, cells=(2, 2)):
     """[(address, size)] of a property that has so many cells for each."""
     done = subprocess.run(["fdtget", "-t", "x", str(blob), node, name], capture_output=True,
                           text=True)
-    words, found = [int(w, 0) for w in done.stdout.split()], []
+    words, found = [int(w, 16) for w in done.stdout.split()], []
     while len(words) >= sum(cells):
         pair = []
         for n in cells:
@@ -222,6 +222,7 @@ SCENARIOS = [
     Scenario("gicv3", arches=ARM64, stages=3, qemu=GICV3),
     Scenario("gicv3-nolpi", arches=ARM64, script="gicv3", stages=3, qemu=GICV3,
              cmdline="kho=on irqchip.gicv3_nolpi=1"),
+    Scenario("revisions", stages=3, check=dtc_round_trip),
     Scenario("unload"),
     Scenario("lockdown", arches=X86_64),
     Scenario("lockdown-off", arches=X86_64, script="lockdown", cmdline="kho=off lockdown=integrity",

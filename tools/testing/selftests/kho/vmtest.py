@@ -19,6 +19,7 @@ import fuzz
 import guest
 import host
 import kernel
+import specs
 import vm
 from common import ARCHES, HERE, Failure, log_to, say, step
 from scenarios import SCENARIOS, Scenario, dtc
@@ -98,6 +99,7 @@ def run_one(ready, scenario, on_line=None):
         found.append(("failed", f"kernel number {missing[0]} of the scenario reports"))
     if scenario.check:
         found += scenario.check(out)
+    found += specs.check_blobs(HERE.parents[3], out)
     report(f"{ready['arch']} {scenario.name}", found, lines, out)
     return found
 

@@ -9,7 +9,7 @@
 #define pr_fmt(fmt)		fmt
 #endif
 
-#define pr_err(fmt, ...)	(0 ? printf(pr_fmt(fmt), ##__VA_ARGS__) : 0)
+#define pr_err(fmt, ...)	((void)(0 && printf(pr_fmt(fmt), ##__VA_ARGS__)))
 #define pr_warn			pr_err
 #define pr_notice		pr_err
 #define pr_info			pr_err
