@@ -4,10 +4,12 @@
  */
 #define pr_fmt(fmt) "kho: " fmt
 
+#include <linux/cleanup.h>
 #include <linux/io.h>
 #include <linux/kexec.h>
 #include <linux/kexec_handover_mm.h>
 #include <linux/kobject.h>
+#include <linux/preempt.h>
 #include <linux/sysfs.h>
 
 #include "kexec_internal.h"
@@ -67,6 +69,8 @@ static ssize_t image_show(struct kobject *kobj, struct kobj_attribute *attr,
 {
 	const char *what = "none";
 
+	/* A panic needs that lock: do not sleep with it */
+	guard(preempt)();
 	if (!kexec_trylock())
 		return -EBUSY;
 	if (kexec_image)
