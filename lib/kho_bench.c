@@ -38,6 +38,7 @@ enum bench_kind {
 	BLOCKS,
 	FOLIOS,
 	SPARSE,
+	/* private: how many there are */
 	KINDS,
 };
 

@@ -46,12 +46,14 @@ enum place_id {
  * @piece: where it is, piece by piece
  * @nr:    number of pieces
  */
-static struct place {
+struct place {
 	const char *name;
 	size_t bytes;
 	struct kho_mem *piece;
 	unsigned int nr;
-} places[PLACES] = {
+};
+
+static struct place places[PLACES] = {
 	[PLACE_FDT]	= { "fdt" },
 	[PLACE_TABLE]	= { "table" },
 	[PLACE_BITS]	= { "bits" },
