@@ -10,11 +10,12 @@ help: ## this list
 
 # What they need for an architecture is installed only when it is asked for.
 demo shell kernel: SETUP := $(or $(ARCH),x86_64)
-test: SETUP := $(or $(ARCH),all) fuzz
+test: SETUP := $(or $(ARCH),all) fuzz docs
 soak: SETUP := $(or $(ARCH),all)
 fuzz: SETUP := none fuzz
 bench: SETUP := $(or $(ARCH),x86_64) bench
 cross: SETUP := none cross
+docs: SETUP := none docs
 
 demo: tree ## hand state from one kernel to the next, and show it
 	@$(VMTEST) demo
@@ -35,6 +36,9 @@ bench: tree ## count the instructions of handovers; ROWS=0,1k measures a few, MA
 cross: tree ## check that without the option nothing is different, on 6 architectures
 	@tools/testing/selftests/kho/cross.py $(ARCH:%=--arch %) --linux build/linux --build build
 
+docs: tree ## make the pages of Documentation/kho: build/docs/kho/index.html
+	@tools/testing/selftests/kho/docs.py --linux build/linux --build build
+
 shell: tree ## boot the demo's guest to a prompt
 	@$(VMTEST) shell
 
@@ -50,8 +54,10 @@ patches: ## write edits made in build/linux back; COMMIT=NN-name chooses the pat
 specs: ## generate from Documentation/kho/specs
 	@tools/kho/kho-gen
 
-check: tree ## checkpatch.pl on the series, and what is generated from specs is fresh
+check: tree ## checkpatch.pl and kernel-doc on the series; what specs generate is fresh
 	@tools/kho/kho-gen --check
+	@cd build/linux && git diff -z --name-only --diff-filter=A base -- '*.[ch]' | \
+		xargs -0 scripts/kernel-doc -none -Wall -Werror
 	@cd build/linux && PATH=/usr/bin:$$PATH scripts/checkpatch.pl --quiet --no-signoff --ignore \
 		FILE_PATH_CHANGES,REPEATED_WORD,EXPORT_SYMBOL,EXECUTE_PERMISSIONS,UNDOCUMENTED_DT_STRING \
 		--git base..HEAD
@@ -62,4 +68,4 @@ setup: ## install the Debian packages that are missing
 clean: ## remove everything generated
 	rm -rf build
 
-.PHONY: help demo test fuzz soak bench cross shell kernel tree patches specs check setup clean
+.PHONY: help demo test fuzz soak bench cross docs shell kernel tree patches specs check setup clean

@@ -492,6 +492,21 @@ static int __init reserve_window(struct kho_why *why)
 	return err;
 }
 
+#ifdef CONFIG_MEMORY_HOTPLUG
+/* The room that was looked for may be on such nodes */
+static void __init forbid_movable_node(void)
+{
+	if (!movable_node_enabled)
+		return;
+	pr_notice("movable_node is off up to the next cold boot: memory is preserved, and early boot needs the rest\n");
+	movable_node_enabled = false;
+}
+#else
+static inline void forbid_movable_node(void)
+{
+}
+#endif
+
 /* Everything is as it should be, and is kept: what is needed from now on */
 static int __init accept(const struct kho_root *root, struct kho_why *why)
 {
@@ -511,11 +526,7 @@ static int __init accept(const struct kho_root *root, struct kho_why *why)
 	pr_info("handover %u accepted from %.64s: %lu ranges, %llu KiB preserved\n",
 		root->count, root->release, kho_in.extents,
 		(u64)kho_in.pages << (PAGE_SHIFT - 10));
-	/* The room that was looked for may be on such nodes */
-	if (movable_node_is_enabled()) {
-		pr_notice("movable_node is off up to the next cold boot: memory is preserved, and early boot needs the rest\n");
-		movable_node_enabled = false;
-	}
+	forbid_movable_node();
 	return 0;
 }
 

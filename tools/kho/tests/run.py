@@ -824,7 +824,9 @@ def test_corpus(at):
     for f in sorted(CORPUS.glob("*/*")):
         if f.suffix == ".dts":
             (at / "b").write_bytes(dtc(f.read_text()))
-            same(never_crashes("check", at / "b").returncode, 0, f"{f.name} is good")
+            code = never_crashes("check", at / "b").returncode
+            # Of the nodes' own, no more than the node is good.
+            same(code, int(f.parent.name == "nodes"), f"{f.name} is good")
         else:
             never_crashes("show", f)
 

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """Owns the tests that need no guest: memblock's own, to which the series adds
 some, run as a program on this machine, the fuzzers, specs, the kho command on copies
-of machines, and what consoles are searched for."""
+of machines, what consoles are searched for, and the documentation."""
 
 import os
 import re
 import shutil
 import subprocess
 
+import docs
 import fuzz
 import specs
 import splats
@@ -17,7 +18,7 @@ from common import Failure, run, say, step
 AROUND = ("include", "mm", "tools/arch", "tools/include", "tools/lib", "tools/testing/selftests")
 # A variant that ends early must not pass: the last suite, and the series' own.
 SUITES = ("memblock_kho", "memblock_alloc_exact_nid_raw")
-NAMES = ["memblock", "memblock-numa", "fuzz", "specs", "splats", "kho"]
+NAMES = ["memblock", "memblock-numa", "fuzz", "specs", "splats", "kho", "docs"]
 SANITIZE = "-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all"
 
 
@@ -79,14 +80,15 @@ def kho(linux, out):
     return found
 
 
-def test(name, linux, results):
-    """[(result, name)] of one of NAMES."""
+def test(name, linux, results, arch):
+    """[(result, name)] of one of NAMES; what needs a kernel uses this architecture's."""
     if name == "fuzz":
         return fuzz.test(linux, results)
     step(f"host {name} ...")
     out = results / "host" / name
     found = (splats.check(linux) if name == "splats" else
              specs.test(linux, out) if name == "specs" else
+             docs.test(linux, results.parent, arch) if name == "docs" else
              kho(linux, out) if name == "kho" else memblock(name, linux, out))
     step(f"host {name}: {sum(r == 'ok' for r, _ in found)} passed, "
          f"{sum(r == 'failed' for r, _ in found)} failed")

@@ -113,6 +113,15 @@ def old_sample(make, linux, out):
     run(make + [f"M={old}", "modules"], log=old / "build.log")
 
 
+def command(arch, linux, out, jobs):
+    """make, for what is built in an output directory."""
+    spec = ARCHES[arch]
+    cross = "" if native(arch) else spec["triplet"] + "-"
+    # LOCALVERSION= keeps git's state out of the version string.
+    return ["make", "--no-print-directory", f"-j{jobs}", "-C", str(linux), f"O={out}",
+            f"ARCH={spec['karch']}", f"CROSS_COMPILE={cross}", "LOCALVERSION="]
+
+
 def build(arch, flavour, linux, build_dir, jobs, foreign=""):
     """Returns the output directory, with image and modules up to date. A foreign tree
     may lack options, and this text changes with its sources."""
@@ -123,18 +132,14 @@ def build(arch, flavour, linux, build_dir, jobs, foreign=""):
         return out
     step(f"building kernel {arch}-{flavour}")
     base = build_dir / f"kernel/{arch}-{VARIANT_OF.get(flavour)}"
-    spec = ARCHES[arch]
-    # LOCALVERSION= keeps git's state out of the version string.
-    cross = "" if native(arch) else spec["triplet"] + "-"
-    make = ["make", "--no-print-directory", f"-j{jobs}", "-C", str(linux), f"O={out}",
-            f"ARCH={spec['karch']}", f"CROSS_COMPILE={cross}", "LOCALVERSION="]
+    make = command(arch, linux, out, jobs)
     with progress.Build(f"{arch}-{flavour}") as news:
         copied = not out.exists() and copy(base, out)
         news.total = plan(make, out, frags, not foreign)
         # What was compiled for base need not be compiled again.
         if news.total > MANY and not copied and copy(base, out):
             news.total = plan(make, out, frags, not foreign)
-        run(make + [spec["target"], "modules"], log=out / "build.log", on_line=news.on_line)
+        run(make + [ARCHES[arch]["target"], "modules"], log=out / "build.log", on_line=news.on_line)
     if flavour == "alt":
         old_sample(make, linux, out)
     step(f"kernel {arch}-{flavour} is built: {news.done} objects")

@@ -166,8 +166,8 @@ def test(args):
             # The architectures that could be built are tested all the same.
             say(f"FAILED {arch}: {e}")
             results.append([("failed", "build")])
-    jobs = {("host", n): partial(host.test, n, args.linux.resolve(), args.build.resolve() / "results")
-            for n in on_host}
+    jobs = {("host", n): partial(host.test, n, args.linux.resolve(), args.build.resolve() / "results",
+                                 args.arch or "x86_64") for n in on_host}
     jobs.update({(arch, s.name): partial(run_one, ready[arch], s)
                  for arch, s in todo if arch in ready})
     with ThreadPoolExecutor(os.cpu_count()) as pool:
