@@ -25,7 +25,7 @@ enum test_kho_kind {
 };
 
 /**
- * struct test_kho_node - what lib/test_kho.c has preserved for its successor
+ * struct test_kho_node - what the module test_kho has preserved for its successor
  * @seed: what the sizes and the contents follow from
  * @items: the number of items in the directory
  * @late: A page that is written just before the jump

@@ -335,8 +335,8 @@ const struct kho_spec_node kho_specs[] = {
 	{
 		.name = "test-kho",
 		.compatible = "linux,test-kho-v1",
-		.owner = "lib/test_kho.c",
-		.doc = "What lib/test_kho.c has preserved for its successor.",
+		.owner = "lib/test_kho_main.c",
+		.doc = "What the module test_kho has preserved for its successor.",
 		.revision = 1,
 		.props = test_kho_props,
 		.nr_props = ARRAY_SIZE(test_kho_props),
