@@ -8,7 +8,7 @@ flavour=${release##*[-+]}
 
 log() { echo "kho-test: $*" >/dev/kmsg; }
 say() { log "# $*"; }
-show() { "$@" | while read -r line; do say "  $line"; done; }
+show() { "$@" | while IFS= read -r line; do say "  $line"; done; }
 ok() { log "ok [$kho_stage] $*"; }
 not_ok() { log "not ok [$kho_stage] $*"; }
 finish() { log "done"; "${kho_end:-reboot}" -f; }

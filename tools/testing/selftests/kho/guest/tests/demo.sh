@@ -19,11 +19,14 @@ case $kho_stage in
 	activate
 	cat $KHO/fdt_start $KHO/fdt_max >/tmp/window
 	[ ! -d /proc/device-tree ] || send window /tmp/window
+	say "kho status says:"
+	show kho status
 	say "kexec -e -x"
 	kexec_go
 	;;
 1)
-	say "I am the second kernel, $release. /sys/firmware/kho/status says: $(cat $FW/status)"
+	say "I am the second kernel, $release. kho status says:"
+	show kho status
 	check_arrival alt
 	[ ! -d /proc/device-tree ] || send hardware-1 /sys/firmware/fdt
 	say "Trace events of the first kernel:"
@@ -35,6 +38,8 @@ case $kho_stage in
 	say "The sample driver looks for its counter, string and pages:"
 	check "the sample driver loads" load kho_sample
 	dmesg | show grep kho_sample:
+	say "What it was given (kho show --in):"
+	show kho show --in
 	check "the sample's data is here, verified" logged "kho_sample: found.*verified"
 	check_healthy
 	;;
