@@ -64,7 +64,8 @@ struct kobject *kho_out_kobj;
  */
 bool kho_out_is_active(void)
 {
-	return READ_ONCE(kho_out.active) && !kho_track_is_void();
+	/* In this order: one that was void is no longer active once it is not */
+	return !kho_track_is_void() && READ_ONCE(kho_out.active);
 }
 
 static struct notifier_block *first_notifier(void)
@@ -349,7 +350,7 @@ static int finish_handover(void)
 /* Undo what has been written, as far as the notifiers before @end, or all of them */
 static void forget_handover(struct notifier_block *end)
 {
-	kho_out.active = false;
+	WRITE_ONCE(kho_out.active, false);
 	kho_table_free(&kho_out.table);
 	kho_track_end();
 	call_all(KEXEC_KHO_ABORT, end);
@@ -423,7 +424,7 @@ static int kho_activate(void)
 		return err;
 	}
 
-	kho_out.active = true;
+	WRITE_ONCE(kho_out.active, true);
 	pr_info("handover %u active: FDT of %u bytes, memory table of %llu bytes\n",
 		kho_in_count() + 1, fdt_totalsize(kho_out.fdt),
 		kho_out.table.bytes);

@@ -682,7 +682,8 @@ int kho_track_encode(struct kho_table *table)
 void kho_track_end(void)
 {
 	guard(mutex)(&kho_track_lock);
-	kho_use = KHO_USE_NONE;
+	/* The handover is marked inactive before; see kho_out_is_active() */
+	smp_store_release(&kho_use, KHO_USE_NONE);
 	kho_writer = NULL;
 	unlist();
 }
@@ -694,7 +695,7 @@ void kho_track_end(void)
  */
 bool kho_track_is_void(void)
 {
-	return READ_ONCE(kho_use) == KHO_USE_VOID;
+	return smp_load_acquire(&kho_use) == KHO_USE_VOID;
 }
 
 /**
