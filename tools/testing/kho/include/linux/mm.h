@@ -23,6 +23,7 @@
 #define MIGRATE_CMA		1
 #define set_pageblock_migratetype(page, type)	((void)(page))
 #define debug_pagealloc_enabled()	false
+#define pfn_valid(pfn)		((void)(pfn), false)
 #define get_num_physpages()	0UL
 
 typedef u64 pte_t;
