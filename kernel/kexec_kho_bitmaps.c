@@ -142,6 +142,8 @@ void __init kho_bitmaps_free(void)
 {
 	struct kho_extent *x = kho_in.extent;
 
+	if (!x)
+		return;
 	for (; x < kho_in.extent + kho_in.extents; x++)
 		if (x->kept)
 			memblock_free(x->kept, 2 * extent_bytes(x));

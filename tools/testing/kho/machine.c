@@ -133,6 +133,14 @@ void machine_stop(void)
 
 /* What they want of the rest of the kernel */
 
+/* Some blocks are in two zones */
+bool init_cma_pageblock(struct page *page)
+{
+	must(kho_scratch_overlaps(PFN_PHYS(page_to_pfn(page)),
+				  pageblock_nr_pages * PAGE_SIZE));
+	return page_to_pfn(page) / pageblock_nr_pages % 7 != 3;
+}
+
 bool slab_is_available(void)
 {
 	return false;

@@ -11,6 +11,7 @@ struct resource {
 };
 
 struct kimage {
+	bool kho_maps_pages;
 	unsigned long nr_segments;
 	struct {
 		unsigned long memsz;

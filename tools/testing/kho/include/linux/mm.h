@@ -21,7 +21,6 @@
 #define __pa_symbol(p)		((phys_addr_t)(p))
 #define DIV_ROUND_UP_ULL	DIV_ROUND_UP
 #define MIGRATE_CMA		1
-#define set_pageblock_migratetype(page, type)	((void)(page))
 #define debug_pagealloc_enabled()	false
 #define pfn_valid(pfn)		((void)(pfn), false)
 #define get_num_physpages()	0UL

@@ -12,6 +12,7 @@ extern bool mirrored_kernelcore;
 void memblock_free_pages(struct page *page, unsigned long pfn, unsigned int order);
 void memblock_free_bits(unsigned long pfn, unsigned long bits);
 void memmap_init_reserved(unsigned long start_pfn, unsigned long end_pfn);
+bool init_cma_pageblock(struct page *page);
 
 static inline void accept_memory(phys_addr_t start, unsigned long size)
 {
