@@ -475,10 +475,10 @@ static void check_release(const struct image *image)
 		len = frames_len(image->after[i]);
 		from = ALIGN_DOWN(addr, PAGE_SIZE);
 		end = PAGE_ALIGN(addr + len);
-		if (is_known(from, end))
+		if (!len || is_known(from, end))
 			continue;
 		memblock_reserve(addr, len);
-		must(!len || !memblock_is_held(addr, len));
+		must(!memblock_is_held(addr, len));
 		mark(from, end - from, LATE);
 	}
 	set_up_nodes(image);
