@@ -227,8 +227,12 @@ static int read_fdt(struct blob *blob, int fd, const char *what)
 	if (!blob->size && blob->source == FROM_OUT)
 		return fail(KHO_NO, what, "%s: no handover is active; kho activate makes one",
 			    blob->name);
-	if (kho_fdt_check(blob->fdt, blob->size, &blob->root, &why))
+	if (kho_fdt_check(blob->fdt, blob->size, &blob->root, &why)) {
+		/* Nobody walks it */
+		free(blob->fdt);
+		blob->fdt = NULL;
 		return fail(KHO_NO, what, "%s: %s; a kernel would refuse it", blob->name, why.text);
+	}
 	return KHO_OK;
 }
 

@@ -114,6 +114,14 @@ void print_findings(json_object *list, json_object *doc)
 	table_end(t, 0);
 }
 
+void put_target(json_object *doc, const struct target *t)
+{
+	put_str(doc, "target", t->version);
+	put_str(doc, "kernel", t->kernel);
+	put_str(doc, "initrd", t->initrd);
+	put_str(doc, "command-line", t->cmdline);
+}
+
 static int check_live(json_object *list, json_object *doc)
 {
 	struct target t __free(target) = { };
@@ -121,10 +129,7 @@ static int check_live(json_object *list, json_object *doc)
 
 	if (code)
 		return code;
-	put_str(doc, "target", t.version);
-	put_str(doc, "kernel", t.kernel);
-	put_str(doc, "initrd", t.initrd);
-	put_str(doc, "command-line", t.cmdline);
+	put_target(doc, &t);
 	live_checks(list, &t);
 	return KHO_OK;
 }

@@ -38,6 +38,7 @@ static const struct known {
 	{ "unlisted", 'U', .flag = &opt.unlisted },
 	{ "dry-run", 'n', .flag = &opt.dry_run },
 	{ "now", 'N', .flag = &opt.now },
+	{ "force", 'f', .flag = &opt.force },
 	{ "kernel", 'k', true, .text = &opt.kernel },
 	{ "initrd", 'i', true, .text = &opt.initrd },
 	{ "append", 'A', true, .text = &opt.append },
@@ -68,7 +69,7 @@ static const struct verb {
 	{ "release", "aU", "NODE|--unlisted|--all", "free memory that nobody has claimed",
 	  1, verb_release },
 	{ "load", "u" TARGET, "[VERSION]|--unload", "load the next kernel", 1, verb_load },
-	{ "kexec", "nNl" TARGET, "[VERSION]", "check, load, activate, and go", 1, verb_kexec },
+	{ "kexec", "nNfl" TARGET, "[VERSION]", "check, load, activate, and go", 1, verb_kexec },
 	{ "wait", "t", "[claimed|active|inactive]", "wait for that", 1, verb_wait },
 };
 

@@ -44,13 +44,14 @@ enum {
 	KHO_OFF		= 3,	/* KHO is off, or not there */
 	KHO_KERNEL	= 4,	/* the kernel refused */
 	KHO_REFUSED	= 5,	/* the handover to this kernel was refused */
+	KHO_DOUBT	= 6,	/* the machine may be going down */
 };
 
 /* kho.c: the command line */
 struct options {
 	const char *root, *columns;
 	bool json, bytes, quiet;
-	bool in, out, dts, live, all, unlisted, dry_run, now, loaded, unload;
+	bool in, out, dts, live, all, unlisted, dry_run, now, force, loaded, unload;
 	const char *svg, *table, *kernel, *initrd, *append, *cmdline;
 	unsigned int width;
 	long timeout;			/* seconds; less than 0: for ever */
@@ -80,6 +81,7 @@ void free_list(char ***list);
 u64 sys_iomem(const char *what, void (*fn)(const struct kho_mem *mem, void *data), void *data);
 bool sys_mem(const char *start, const char *size, struct kho_mem *mem);
 int sys_needs_kho(const char *what);
+int sys_lock(const char *what);
 int kmsg_open(void);
 int kmsg_fail(int kmsg, const char *what, int err, const char *todo);
 int sys_write(const char *what, const char *path, const char *value, const char *todo);
@@ -125,6 +127,15 @@ json_object *decode_node(const void *fdt, int node, const struct kho_spec_node *
 void decode_problems(json_object *node, const char *path,
 		     void (*fn)(const char *path, const char *problem, void *data), void *data);
 
+/* systemd.c: whether it goes down, and to go */
+enum answer { NO, YES, UNKNOWN };
+enum mask { MASK_RUN, MASK_ETC };
+
+enum answer systemd_goes_down(void);
+bool systemd_has_kexec(void);
+bool systemd_is_masked(enum mask where);
+int systemctl(const char *verb, const char *option, const char *unit);
+
 /* target.c: the kernel to come */
 struct target {
 	char *version, *kernel, *initrd, *cmdline, *config;
@@ -134,10 +145,21 @@ int target_choose(struct target *t, const char *what);
 void target_free(struct target *t);
 char *target_next_boot(void);
 int target_carries(const char *version);
+bool target_lacks_initrd(const char *version);
+const char *target_bad_image(const struct target *t);
+const char *cmdline_param(const char *p, size_t *len);
 const char *cmdline_value(const char *cmdline, const char *name, size_t *len);
 bool cmdline_has_kho(const char *cmdline);
 int target_config(const struct target *t, const char *option);
 u64 target_need(const struct target *t, u64 ram);
+
+/* change.c: the steps that are verbs, too */
+int do_load(const struct target *t);
+int do_unload(void);
+int do_activate(void);
+int do_abort(void);
+int no_root(const char *what);
+int done(const char *key, bool value);
 
 static inline void auto_target(struct target *t)
 {
@@ -151,9 +173,11 @@ void found(json_object *list, enum verdict v, const char *check, const char *tod
 	   const char *fmt, ...) __printf(5, 6);
 bool found_failures(json_object *list);
 void live_checks(json_object *list, const struct target *t);
+void live_node_checks(json_object *list, const struct target *t);
 void print_findings(json_object *list, json_object *doc);
 
 /* check.c */
+void put_target(json_object *doc, const struct target *t);
 void check_blob(json_object *list, const struct blob *blob);
 
 /* out.c: for people, and for programs */

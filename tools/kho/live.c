@@ -11,11 +11,22 @@
 
 static void check_target(json_object *list, const struct target *t)
 {
-	int carries = target_config(t, "CONFIG_KEXEC_HANDOVER");
+	char *release __free(free) = sys_text("/proc/sys/kernel/osrelease");
+	int carries = t->version ? target_carries(t->version) : 0;
+	const char *bad = target_bad_image(t);
 
+	if (bad)
+		found(list, CHECK_FAIL, "target", "name files that are good", "%s", bad);
+	/* This one's own image has what this one has */
+	if (!carries && t->version && release && !strcmp(t->version, release))
+		carries = 'y';
 	if (!carries)
-		found(list, CHECK_WARN, "target", "see that it has CONFIG_KEXEC_HANDOVER=y",
+		found(list, CHECK_FAIL, "target",
+		      "see that it has CONFIG_KEXEC_HANDOVER=y, then --force",
 		      "the build options of %s are not known", t->version ?: t->kernel);
+	else if (carries == 'm')
+		found(list, CHECK_FAIL, "target", "choose another kernel",
+		      "%s has mainline's KHO, which takes nothing from this kernel", t->version);
 	else if (carries != 'y')
 		found(list, CHECK_FAIL, "target", "choose another kernel",
 		      "%s has no CONFIG_KEXEC_HANDOVER", t->version);
@@ -53,32 +64,17 @@ static void check_pages(json_object *list, const struct target *t)
 		found(list, CHECK_OK, "pages", NULL, "%u bytes, as here", there);
 }
 
-/* Each word of @cmdline with this name, in order, one a line */
+/* Each parameter of @cmdline with this name, in order, with a space behind */
 static char *all_values(const char *cmdline, const char *name)
 {
-	char *copy __free(free) = strdup(cmdline), *all = calloc(1, strlen(cmdline) + 2);
+	char *all = calloc(1, strlen(cmdline) + 2);
 	size_t len, n = strlen(name);
-	char *word, *save;
+	const char *word = cmdline;
 
-	for (word = strtok_r(copy, " \t\n", &save); word; word = strtok_r(NULL, " \t\n", &save)) {
-		len = strlen(word);
-		if (len <= n || strncmp(word, name, n) || word[n] != '=')
-			continue;
-		strcat(all, word + n + 1);
-		strcat(all, "\n");
-	}
+	for (; all && (word = cmdline_param(word, &len)); word += len)
+		if (len > n && !strncmp(word, name, n) && word[n] == '=')
+			strncat(strncat(all, word + n + 1, len - n - 1), " ", 2);
 	return all;
-}
-
-static bool has_line(const char *lines, const char *line)
-{
-	size_t len = strlen(line);
-	const char *p = lines;
-
-	for (; (p = strstr(p, line)); p += len)
-		if ((p == lines || p[-1] == '\n') && (p[len] == '\n' || !p[len]))
-			return true;
-	return false;
 }
 
 static u64 size_of(const char *text)
@@ -92,20 +88,58 @@ static u64 size_of(const char *text)
 	return unit ? size << 10 * (unit - units + 1) : size;
 }
 
-/* Its regions keep their contents if the next kernel has them, too */
-static u64 check_reserve_mem(json_object *list, const char *now, const char *next)
+/* Of reserve_mem=SIZE:ALIGN:NAME, however the sizes are written */
+static bool is_same_region(const char *a, const char *b)
 {
-	char *old __free(free) = all_values(now, "reserve_mem");
-	char *new __free(free) = all_values(next, "reserve_mem");
-	char *line, *save;
+	const char *name_a = strrchr(a, ':'), *name_b = strrchr(b, ':');
+	const char *align_a = strchr(a, ':'), *align_b = strchr(b, ':');
+
+	return name_a && name_b && !strcmp(name_a, name_b) &&
+	       size_of(strchr(a, '=') + 1) == size_of(strchr(b, '=') + 1) &&
+	       size_of(align_a + 1) == size_of(align_b + 1);
+}
+
+static bool has_param(const char *cmdline, const char *param)
+{
+	bool region = !strncmp(param, "reserve_mem=", 12);
+	const char *word = cmdline;
+	size_t len;
+
+	for (; (word = cmdline_param(word, &len)); word += len) {
+		char *other __free(free) = strndup(word, len);
+
+		if (!strcmp(other, param) ||
+		    (region && !strncmp(other, "reserve_mem=", 12) && is_same_region(other, param)))
+			return true;
+	}
+	return false;
+}
+
+/* What finds contents that are kept: regions, and those who look into them */
+static void check_kept(json_object *list, const char *now, const char *next)
+{
+	const char *word = now;
+	size_t len;
+
+	for (; (word = cmdline_param(word, &len)); word += len) {
+		char *param __free(free) = strndup(word, len);
+
+		if ((!strncmp(param, "reserve_mem=", 12) || !strncmp(param, "ramoops.", 8) ||
+		     (!strncmp(param, "trace_instance=", 15) && strchr(param, '@'))) &&
+		    !has_param(next, param))
+			found(list, CHECK_FAIL, "command line", "add it, or its memory is not kept",
+			      "%s is missing there", param);
+	}
+}
+
+/* The bytes of all its regions */
+static u64 reserve_mem_len(const char *cmdline)
+{
+	char *all __free(free) = all_values(cmdline, "reserve_mem"), *word, *save;
 	u64 sum = 0;
 
-	for (line = strtok_r(old, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		sum += size_of(line);
-		if (!has_line(new, line))
-			found(list, CHECK_FAIL, "command line", "add it, or its memory is not kept",
-			      "reserve_mem=%s is missing there", line);
-	}
+	for (word = strtok_r(all, " ", &save); word; word = strtok_r(NULL, " ", &save))
+		sum += size_of(word);
 	return sum;
 }
 
@@ -118,7 +152,7 @@ static void check_cmdline(json_object *list, const struct target *t, const char 
 	if (!cmdline_has_kho(t->cmdline))
 		found(list, CHECK_FAIL, "command line", "add --append kho=on",
 		      "it does not say kho=on, so the image would carry no handover");
-	check_reserve_mem(list, now, t->cmdline);
+	check_kept(list, now, t->cmdline);
 	for (i = 0; i < ARRAY_SIZE(layout); i++) {
 		char *old __free(free) = all_values(now, layout[i]);
 		char *new __free(free) = all_values(t->cmdline, layout[i]);
@@ -348,7 +382,10 @@ static void check_initrd(json_object *list, const struct target *t)
 					 t->version ?: "-");
 	struct stat image, modules;
 
-	if (!t->initrd)
+	if (!t->initrd && target_lacks_initrd("-"))
+		found(list, CHECK_FAIL, "initrd", "give --initrd, or --force if it needs none",
+		      "the target has no initrd, and this kernel has one");
+	else if (!t->initrd)
 		found(list, CHECK_WARN, "initrd", "give --initrd, if it needs one",
 		      "the target has no initrd");
 	else if (fd >= 0 && dep >= 0 && !fstat(fd, &image) && !fstat(dep, &modules) &&
@@ -360,8 +397,7 @@ static void check_initrd(json_object *list, const struct target *t)
 static void check_crash(json_object *list, const char *now)
 {
 	long long size = sys_number("/sys/kernel/kexec_crash_size");
-	json_object *unused __free(json) = json_object_new_array();
-	u64 sum = check_reserve_mem(unused, now, now);
+	u64 sum = reserve_mem_len(now);
 
 	if (sys_number("/sys/kernel/kexec_crash_loaded") == 1 && size > 0 && sum > (u64)size / 4)
 		found(list, CHECK_WARN, "crash kernel", "leave reserve_mem= out in KDUMP_CMDLINE",
@@ -379,7 +415,7 @@ static void check_unclaimed(json_object *list)
 		sum += max(left, 0LL);
 	}
 	if (sum > 0)
-		found(list, CHECK_WARN, "unclaimed", "load its driver, or kho release it",
+		found(list, CHECK_FAIL, "unclaimed", "load its driver, or kho release it",
 		      "%s that arrived have no owner, and go no further", size_text(sum, buf));
 }
 
@@ -391,18 +427,25 @@ static void check_system(json_object *list)
 		found(list, CHECK_FAIL, "kexec", "reboot: it cannot be set back",
 		      "kernel.kexec_load_disabled is 1: no image can be loaded");
 	if (image && strcmp(image, "none") && !opt.loaded)
-		found(list, CHECK_WARN, "kexec", "see who loaded it",
+		found(list, CHECK_FAIL, "kexec",
+		      "see who loaded it; then kho load --unload, or --loaded to go to it",
 		      "an image (%s) is loaded already, and would be replaced", image);
 	if (image && strcmp(image, "handover") && opt.loaded)
 		found(list, CHECK_FAIL, "kexec", "leave out --loaded",
 		      "no image that carries a handover is loaded");
 	if (!sys_exists("/run/systemd/system"))
 		return;
-	if (!sys_exists("/sbin/kexec") && !sys_exists("/usr/sbin/kexec"))
-		found(list, CHECK_WARN, "systemd", "install kexec-tools, or use --now",
-		      "systemctl kexec needs the kexec command");
+	if (systemd_is_masked(MASK_ETC) && !opt.now)
+		found(list, CHECK_FAIL, "systemd", "systemctl unmask kexec.target, or use --now",
+		      "kexec.target is masked in /etc");
+	else if (systemd_is_masked(MASK_RUN) && !opt.now)
+		found(list, CHECK_WARN, "systemd", "see who holds it back",
+		      "kexec.target is masked, and is unmasked for this");
+	if (systemd_goes_down() == YES)
+		found(list, CHECK_FAIL, "systemd", "wait for what comes",
+		      "the machine goes down already");
 	if (sys_exists("/run/systemd/shutdown/scheduled"))
-		found(list, CHECK_WARN, "systemd", "cancel it (shutdown -c)",
+		found(list, CHECK_FAIL, "systemd", "cancel it (shutdown -c)",
 		      "a shutdown is scheduled");
 }
 
@@ -410,8 +453,13 @@ static void check_outgoing(json_object *list, struct blob *out)
 {
 	long long most = sys_number(SYS_KHO "/fdt_max");
 
-	if (sys_number(SYS_KHO "/active") != 1)
+	if (sys_number(SYS_KHO "/active") != 1) {
+		/* kho kexec looks again before it goes */
+		if (opt.dry_run || opt.live)
+			found(list, CHECK_WARN, "nodes", "see it with kho activate before",
+			      "no handover is active: its nodes and their owners are not known");
 		return;
+	}
 	if (blob_open_sysfs(out, "check --live", FROM_OUT)) {
 		found(list, CHECK_FAIL, "fdt", "kho abort, and report it",
 		      "the handover that is active could not be read");
@@ -423,24 +471,33 @@ static void check_outgoing(json_object *list, struct blob *out)
 		      "it has %u bytes of %lld", fdt_totalsize(out->fdt), most);
 }
 
+/* What can be known only while a handover is active */
+void live_node_checks(json_object *list, const struct target *t)
+{
+	struct blob out __free(blob) = { };
+
+	check_outgoing(list, &out);
+	if (!t)
+		return;
+	check_hugepages(list, t, &out);
+	check_modules(list, t, &out);
+}
+
 /* With --loaded the image is there already, and nobody knows what it is */
 void live_checks(json_object *list, const struct target *t)
 {
 	char *now __free(free) = sys_text("/proc/cmdline");
-	struct blob out __free(blob) = { };
 
 	check_system(list);
-	check_outgoing(list, &out);
 	check_unclaimed(list);
 	check_crash(list, now ?: "");
+	live_node_checks(list, t);
 	if (!t)
 		return;
 	check_target(list, t);
 	check_pages(list, t);
 	check_cmdline(list, t, now ?: "");
 	check_scratch(list, t);
-	check_hugepages(list, t, &out);
-	check_modules(list, t, &out);
 	check_initrd(list, t);
 	check_signature(list, t);
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <sys/file.h>
 
 #include "kho.h"
 
@@ -158,6 +159,15 @@ int sys_needs_kho(const char *what)
 		return fail(KHO_NO, what, SYS_KHO ": permission denied; run it as root");
 	return fail(KHO_OFF, what,
 		    "kexec handover is off here; boot a kernel that has it with kho=on");
+}
+
+/* Until it ends, no other of us changes anything; without KHO nothing is at stake */
+int sys_lock(const char *what)
+{
+	int fd = sys_open(O_RDONLY, SYS_KHO "/active");
+
+	return fd < 0 || !flock(fd, LOCK_EX | LOCK_NB) ? KHO_OK :
+	       fail(KHO_NO, what, "another kho is at work; wait for it");
 }
 
 /* The log, from here on */

@@ -5,6 +5,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 
 #include "kho.h"
@@ -12,7 +13,7 @@
 static const char prefix[] = "vmlinuz-";
 
 /* Where a word of a command line begins that is NAME or NAME=VALUE; quotes are the kernel's */
-static const char *next_word(const char *p, size_t *len)
+static const char *cmdline_word(const char *p, size_t *len)
 {
 	bool quoted = false;
 	const char *start;
@@ -23,6 +24,14 @@ static const char *next_word(const char *p, size_t *len)
 		quoted ^= *p == '"';
 	*len = p - start;
 	return *len ? start : NULL;
+}
+
+/* The same of the kernel's part: what is behind "--" is init's */
+const char *cmdline_param(const char *p, size_t *len)
+{
+	const char *word = cmdline_word(p, len);
+
+	return word && *len == 2 && !strncmp(word, "--", 2) ? NULL : word;
 }
 
 static bool is_named(const char *word, size_t len, const char *name)
@@ -38,9 +47,7 @@ const char *cmdline_value(const char *cmdline, const char *name, size_t *len)
 	const char *word = cmdline, *value = NULL;
 	size_t n;
 
-	for (; (word = next_word(word, &n)); word += n) {
-		if (n == 2 && !strncmp(word, "--", 2))
-			break;
+	for (; (word = cmdline_param(word, &n)); word += n) {
 		if (!is_named(word, n, name))
 			continue;
 		value = word + strlen(name) + (n > strlen(name));
@@ -61,33 +68,40 @@ bool cmdline_has_kho(const char *cmdline)
 				       (v[1] == 'n' || v[1] == 'N'));
 }
 
-/* The running kernel's, but for what a boot loader put there, with --append behind it */
+static size_t add_word(char *to, size_t at, const char *word, size_t len)
+{
+	memcpy(to + at, word, len);
+	to[at + len] = ' ';
+	return at + len + !!len;
+}
+
+/*
+ * The running kernel's, but for what a boot loader put there, with --append behind it:
+ * before "--", what follows is init's
+ */
 static char *next_cmdline(bool has_initrd)
 {
 	char *old __free(free) = sys_text("/proc/cmdline"), *new;
-	size_t len, at = 0, more = opt.append ? strlen(opt.append) : 0;
-	const char *word = old;
+	const char *word = old, *more = opt.append ?: "";
+	size_t len, at = 0;
 
 	if (opt.cmdline)
 		return strdup(opt.cmdline);
-	if (!old)
-		return NULL;
-	new = malloc(strlen(old) + more + 2);
-	for (; new && (word = next_word(word, &len)); word += len) {
+	new = old ? malloc(strlen(old) + strlen(more) + 3) : NULL;
+	for (; new && (word = cmdline_word(word, &len)); word += len) {
 		if (is_named(word, len, "BOOT_IMAGE") || is_named(word, len, "initrd") ||
 		    (!has_initrd && is_named(word, len, "initrdmem")))
 			continue;
-		memcpy(new + at, word, len);
-		at += len;
-		new[at++] = ' ';
+		if (!cmdline_param(word, &len)) {
+			at = add_word(new, at, more, strlen(more));
+			more = "";
+		}
+		at = add_word(new, at, word, len);
 	}
 	if (!new)
 		return NULL;
-	memcpy(new + at, opt.append ?: "", more);
-	at += more;
-	while (at && isspace((unsigned char)new[at - 1]))
-		at--;
-	new[at] = '\0';
+	at = add_word(new, at, more, strlen(more));
+	new[at - !!at] = '\0';
 	return new;
 }
 
@@ -112,15 +126,48 @@ int target_config(const struct target *t, const char *option)
 	return config_option(t->config, option);
 }
 
-/* 'y' or 'n', or 0 if its configuration is not known */
+static int carries(const char *version, const char *config)
+{
+	int option = config_option(config, "CONFIG_KEXEC_HANDOVER");
+	unsigned int major, minor;
+
+	/* Mainline has one of its own since 6.16, by the same name */
+	if (option == 'y' && sscanf(version, "%u.%u", &major, &minor) == 2 &&
+	    major * 1000 + minor >= 6016)
+		return 'm';
+	return option;
+}
+
+/*
+ * 'y', 'n', or 'm' if it has mainline's, which takes nothing from here; 0 if its
+ * configuration is not known
+ */
 int target_carries(const char *version)
 {
 	char *config __free(free) = sys_text("/boot/config-%s", version);
 
-	return config_option(config, "CONFIG_KEXEC_HANDOVER");
+	return carries(version, config);
 }
 
-/* The newest of those in /boot that have KHO */
+static char *find_initrd(const char *version);
+
+/* This kernel has one, so that one may need it */
+bool target_lacks_initrd(const char *version)
+{
+	char *release __free(free) = sys_text("/proc/sys/kernel/osrelease");
+	char *here __free(free) = find_initrd(release);
+	char *there __free(free) = find_initrd(version);
+
+	return here && !there;
+}
+
+/* A copy of a kernel (.old, .bak) has no modules */
+static bool is_complete(const char *version)
+{
+	return sys_exists("/lib/modules/%s", version) && !target_lacks_initrd(version);
+}
+
+/* The newest of those in /boot that have KHO, and all that belongs to them */
 static char *newest(void)
 {
 	char **names __free(list) = sys_list("/boot"), **name;
@@ -129,7 +176,8 @@ static char *newest(void)
 	for (name = names; name && *name; name++) {
 		const char *version = *name + strlen(prefix);
 
-		if (strncmp(*name, prefix, strlen(prefix)) || target_carries(version) != 'y')
+		if (strncmp(*name, prefix, strlen(prefix)) || target_carries(version) != 'y' ||
+		    !is_complete(version))
 			continue;
 		free(best);
 		best = strdup(version);
@@ -200,6 +248,23 @@ static u64 image_need(const char *path)
 	return size;
 }
 
+/* Why no kernel can load its files, or NULL; bootable or not is another matter */
+const char *target_bad_image(const struct target *t)
+{
+	int fd __free(close) = sys_open(O_RDONLY, "%s", t->kernel);
+	int initrd __free(close) = t->initrd ? sys_open(O_RDONLY, "%s", t->initrd) : -1;
+	char head[64];
+	struct stat st;
+
+	if (fd >= 0 && (pread(fd, head, 64, 0) != 64 ||
+			(!is_bzimage(fd) && memcmp(head + 56, "ARM\x64", 4) &&
+			 memcmp(head, "\x1f\x8b", 2) && memcmp(head + 4, "zimg", 4))))
+		return "the kernel is no bzImage, and no Image of arm64";
+	if (initrd >= 0 && (fstat(initrd, &st) || !S_ISREG(st.st_mode) || !st.st_size))
+		return "the initrd is empty, or no file";
+	return NULL;
+}
+
 /* In scratch, as kernel/kexec_kho_scratch.c counts it: the segments, and early memory */
 u64 target_need(const struct target *t, u64 ram)
 {
@@ -247,8 +312,8 @@ int target_choose(struct target *t, const char *what)
 	} else {
 		t->version = version ? strdup(version) : newest();
 		if (!t->version)
-			return fail(KHO_NO, what, "no kernel in /boot has CONFIG_KEXEC_HANDOVER=y; "
-				    "install one, or name it with --kernel");
+			return fail(KHO_NO, what, "no kernel in /boot has CONFIG_KEXEC_HANDOVER=y, "
+				    "modules and an initrd; install one, or name it");
 		if (asprintf(&t->kernel, "/boot/%s%s", prefix, t->version) < 0)
 			t->kernel = NULL;
 	}
