@@ -231,7 +231,8 @@ static int read_fdt(struct blob *blob, int fd, const char *what)
 		/* Nobody walks it */
 		free(blob->fdt);
 		blob->fdt = NULL;
-		return fail(KHO_NO, what, "%s: %s; a kernel would refuse it", blob->name, why.text);
+		return fail(KHO_NO, what, "%s: %s; give a good copy, a kernel refuses this one",
+			    blob->name, why.text);
 	}
 	return KHO_OK;
 }
@@ -242,10 +243,12 @@ int blob_open_sysfs(struct blob *blob, const char *what, enum source source)
 
 	*blob = (struct blob){ .source = source,
 			       .name = source == FROM_IN ? SYS_FW "/fdt" : SYS_KHO "/fdt" };
+	if (fd < 0 && errno == ENOENT && source == FROM_IN)
+		return sys_exists(SYS_FW) ?
+		       fail(KHO_NO, what, "no handover has arrived; see kho status") :
+		       fail(KHO_OFF, what, "this kernel has no KHO; boot one that has it");
 	if (fd < 0 && errno == ENOENT)
-		return fail(sys_exists(source == FROM_IN ? SYS_FW : SYS_KHO) ? KHO_NO : KHO_OFF,
-			    what, source == FROM_IN ? "no handover has arrived; see kho status" :
-			    "kexec handover is off here; boot a kernel that has it with kho=on");
+		return sys_needs_kho(what) ?: fail(KHO_NO, what, "no handover can be read; report it");
 	return read_fdt(blob, fd, what) ?: open_table(blob, what);
 }
 
@@ -260,7 +263,10 @@ int blob_open(struct blob *blob, const char *what)
 		return blob_open_sysfs(blob, what, opt.out ||
 				       (!opt.in && sys_number(SYS_KHO "/active") == 1) ?
 				       FROM_OUT : FROM_IN);
-	fd = open(name, O_RDONLY | O_CLOEXEC);
+	/* A pipe that nobody writes to is empty; from another, all is read */
+	fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd >= 0)
+		fcntl(fd, F_SETFL, 0);
 	return read_fdt(blob, fd, what) ?: open_table(blob, what);
 }
 

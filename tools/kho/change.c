@@ -100,11 +100,27 @@ static int load_image(int kernel, int initrd, const char *cmdline, unsigned long
 		       cmdline, flags) ? errno : 0;
 }
 
+static const char *load_todo(int err)
+{
+	switch (err) {
+	case EADDRNOTAVAIL: return "use a smaller initrd, or boot with a larger kho_scratch=";
+	case EKEYREJECTED:
+	case ENOKEY:
+	case ENOPKG: return "sign the kernel with a key that is enrolled";
+	case ENOEXEC: return "this kernel cannot load such an image: see whether kexec -s -l can";
+	case ENOSYS: return "boot a kernel that has CONFIG_KEXEC_FILE";
+	case EBUSY: return "somebody else loads an image: try again";
+	case EPERM: return "run it as root, and see kernel.kexec_load_disabled and lockdown";
+	default: return "nothing was changed";
+	}
+}
+
 int do_unload(void)
 {
 	int err = load_image(-1, -1, NULL, KEXEC_FILE_UNLOAD);
 
-	return err ? fail(KHO_KERNEL, "load --unload", "%s; try again", strerror(err)) : KHO_OK;
+	return err ? fail(KHO_KERNEL, "load --unload", "%s; %s", strerror(err),
+			  load_todo(err)) : KHO_OK;
 }
 
 /* arm64 cannot load what is compressed: give it what is in there */
@@ -130,20 +146,6 @@ static int open_kernel(const char *path)
 	return -1;
 }
 
-static const char *load_todo(int err)
-{
-	switch (err) {
-	case EADDRNOTAVAIL: return "use a smaller initrd, or boot with a larger kho_scratch=";
-	case EKEYREJECTED:
-	case ENOKEY:
-	case ENOPKG: return "sign the kernel with a key that is enrolled";
-	case ENOEXEC: return "this kernel cannot load such an image: see whether kexec -s -l can";
-	case EBUSY: return "somebody else loads an image: try again";
-	case EPERM: return "run it as root, and see kernel.kexec_load_disabled and lockdown";
-	default: return "nothing was changed";
-	}
-}
-
 int do_load(const struct target *t)
 {
 	int kernel __free(close) = open_kernel(t->kernel);
@@ -165,6 +167,8 @@ int verb_load(void)
 
 	if (*opt.root)
 		return no_root("load");
+	if (opt.unload && (opt.kernel || opt.initrd || opt.append || opt.cmdline || opt.args[0]))
+		return fail(KHO_USAGE, "load", "--unload, or a kernel to load; not both");
 	if (opt.unload)
 		return sys_lock("load --unload") ?: do_unload() ?: done("loaded", false);
 	code = sys_needs_kho("load") ?: sys_lock("load") ?: target_choose(&t, "load") ?:
@@ -215,6 +219,20 @@ static bool is_there(const char *state, int active)
 	return pread(active, &c, 1, 0) == 1 && c == (strcmp(state, "active") ? '0' : '1');
 }
 
+/* An exit code if it never will be claimed, or cannot be seen */
+static int arrival_can_be_seen(void)
+{
+	char *status __free(free) = sys_text(SYS_FW "/status");
+	int fd __free(close) = sys_open(O_RDONLY, SYS_FW "/unlisted");
+
+	if (fd < 0 && errno == EACCES)
+		return fail(KHO_NO, "wait", SYS_FW ": permission denied; run it as root");
+	if (!sys_exists(SYS_FW))
+		return fail(KHO_OFF, "wait", "this kernel has no KHO; boot one that has it");
+	return status && !strncmp(status, "refused", 7) ?
+	       fail(KHO_NO, "wait", "the handover was refused; see kho status") : KHO_OK;
+}
+
 int verb_wait(void)
 {
 	const char *state = opt.args[0] ?: "claimed";
@@ -226,14 +244,10 @@ int verb_wait(void)
 	if (!claimed && strcmp(state, "active") && strcmp(state, "inactive"))
 		return fail(KHO_USAGE, "wait",
 			    "%s is none of claimed, active, inactive; see kho --help", state);
-	if (!claimed) {
-		code = sys_needs_kho("wait");
-		if (code)
-			return code;
-		active = sys_open(O_RDONLY, SYS_KHO "/active");
-	} else if (!sys_exists(SYS_FW)) {
-		return fail(KHO_OFF, "wait", "this kernel has no KHO; boot one that has it");
-	}
+	code = claimed ? arrival_can_be_seen() : sys_needs_kho("wait");
+	if (code)
+		return code;
+	active = claimed ? -1 : sys_open(O_RDONLY, SYS_KHO "/active");
 	while (!is_there(state, active)) {
 		if (opt.timeout >= 0) {
 			left = end - now_ms();

@@ -154,6 +154,9 @@ int verb_check(void)
 
 	if (!table_has_columns(columns, ARRAY_SIZE(columns)))
 		return KHO_USAGE;
+	if (opt.live ? !!opt.table : opt.kernel || opt.initrd || opt.append || opt.cmdline)
+		return fail(KHO_USAGE, "check", "--table is for what --live does not look at, and "
+			    "a target for --live; see kho check --help");
 	code = opt.live ? check_live(list, doc) : check_one(list, doc);
 	if (code)
 		return code;

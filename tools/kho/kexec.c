@@ -204,45 +204,58 @@ static int run_steps(struct going *g)
 }
 
 /* What a shell reads as one word */
-static void print_quoted(const char *text)
+static char *quoted(const char *text)
 {
-	putchar('\'');
-	for (; *text; text++)
-		if (*text == '\'')
-			fputs("'\\''", stdout);
-		else
-			putchar(*text);
-	putchar('\'');
+	char *to = malloc(4 * strlen(text) + 3), *p = to;
+
+	for (*p++ = '\''; *text; text++)
+		p = *text == '\'' ? stpcpy(p, "'\\''") : (*p = *text, p + 1);
+	strcpy(p, "'");
+	return to;
 }
 
-static void print_plan(const struct target *t)
+static void add_command(json_object *plan, const char *command)
 {
+	json_object_array_add(plan, text_json(command));
+}
+
+/* Commands that do the same */
+static json_object *make_plan(const struct target *t)
+{
+	json_object *plan = json_object_new_array();
+
 	if (t) {
-		printf("\nkexec -s -l ");
-		print_quoted(t->kernel);
-		if (t->initrd) {
-			printf(" --initrd=");
-			print_quoted(t->initrd);
-		}
-		printf(" --command-line=");
-		print_quoted(t->cmdline);
+		char *kernel __free(free) = quoted(t->kernel), *all __free(free) = NULL;
+		char *initrd __free(free) = quoted(t->initrd ?: "");
+		char *cmdline __free(free) = quoted(t->cmdline);
+
+		if (asprintf(&all, "kexec -s -l %s%s%s --command-line=%s", kernel,
+			     t->initrd ? " --initrd=" : "", t->initrd ? initrd : "", cmdline) < 0)
+			all = NULL;
+		add_command(plan, all ?: "");
 	}
-	printf("\necho 1 > " SYS_KHO "/active\n");
+	add_command(plan, "echo 1 > " SYS_KHO "/active");
 	if (!opt.now && systemd_is_masked(MASK_RUN))
-		printf("systemctl unmask --runtime kexec.target\n");
-	puts(opt.now ? "sync; kexec -e -x" : "systemctl kexec");
+		add_command(plan, "systemctl unmask --runtime kexec.target");
+	add_command(plan, opt.now ? "sync; kexec -e -x" : "systemctl kexec");
+	return plan;
 }
 
 static int dry_run(json_object *list, const struct target *t)
 {
-	json_object *doc __free(json) = json_begin();
+	json_object *plan __free(json) = make_plan(t), *doc __free(json) = json_begin();
 	bool bad = found_failures(list);
+	size_t i;
 
 	if (t)
 		put_target(doc, t);
+	json_object_object_add(doc, "plan", json_object_get(plan));
 	print_findings(list, doc);
-	if ((!bad || opt.force) && !opt.json && !opt.quiet)
-		print_plan(t);
+	if ((bad && !opt.force) || opt.json || opt.quiet)
+		return bad ? KHO_NO : KHO_OK;
+	putchar('\n');
+	for (i = 0; i < json_object_array_length(plan); i++)
+		puts(json_object_get_string(json_object_array_get_idx(plan, i)));
 	return bad ? KHO_NO : KHO_OK;
 }
 

@@ -88,18 +88,6 @@ int fail(int code, const char *what, const char *fmt, ...)
 	return code;
 }
 
-static int help(void)
-{
-	unsigned int i;
-
-	puts("kho VERB [OPTION...]\n");
-	for (i = 0; i < ARRAY_SIZE(verbs); i++)
-		printf("  kho %-8s %-34s %s\n", verbs[i].name, verbs[i].args, verbs[i].does);
-	puts("\nEverywhere: --json, --bytes, -q, --root DIR; with tables -o COLUMNS.");
-	puts("The manual is kho(8).");
-	return KHO_OK;
-}
-
 static const struct verb *find_verb(const char *name)
 {
 	unsigned int i;
@@ -108,6 +96,34 @@ static const struct verb *find_verb(const char *name)
 		if (!strcmp(verbs[i].name, name))
 			return &verbs[i];
 	return NULL;
+}
+
+static void print_options(const struct verb *verb, const char *indent)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(known); i++)
+		if (strchr(verb ? verb->takes : EVERYWHERE, known[i].letter))
+			printf("%s--%s\n", indent, known[i].name);
+}
+
+static int help(const char *name)
+{
+	const struct verb *verb = name ? find_verb(name) : NULL;
+	unsigned int i;
+
+	if (verb) {
+		printf("kho %s %s\n%s\n", verb->name, verb->args, verb->does);
+		print_options(verb, "  ");
+	} else {
+		puts("kho VERB [OPTION...]\n");
+		for (i = 0; i < ARRAY_SIZE(verbs); i++)
+			printf("  kho %-8s %-34s %s\n", verbs[i].name, verbs[i].args,
+			       verbs[i].does);
+	}
+	puts("\nEverywhere: --json, --bytes, -q, --root DIR; with tables -o COLUMNS.");
+	puts("The manual is kho(8).");
+	return KHO_OK;
 }
 
 /* For the completion, and the test of the manual */
@@ -123,30 +139,28 @@ static int list_verbs(void)
 static int list_options(const char *name)
 {
 	const struct verb *verb = find_verb(name);
-	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(known); i++)
-		if (strchr(EVERYWHERE, known[i].letter) ||
-		    (verb && strchr(verb->takes, known[i].letter)))
-			printf("--%s\n", known[i].name);
+	print_options(NULL, "");
+	if (verb)
+		print_options(verb, "");
 	return KHO_OK;
 }
 
-static int read_number(const char *name, long most, long *value)
+static int read_number(const char *name, long least, long most, long *value)
 {
 	char *end;
 
 	*value = strtol(optarg, &end, 10);
-	if (*end || end == optarg || *value < 0 || *value > most)
-		return fail(KHO_USAGE, name, "%s is not a number up to %ld; see kho --help",
-			    optarg, most);
+	if (*end || end == optarg || *value < least || *value > most)
+		return fail(KHO_USAGE, name, "%s is no number from %ld to %ld; see kho --help",
+			    optarg, least, most);
 	return KHO_OK;
 }
 
 static int set_width(void)
 {
 	long width;
-	int err = read_number("--width", 1024, &width);
+	int err = read_number("--width", 8, 1024, &width);
 
 	opt.width = width;
 	return err;
@@ -169,9 +183,9 @@ static int set_option(int c)
 	case 'w':
 		return set_width() ?: -1;
 	case 't':
-		return read_number("--timeout", 1 << 30, &opt.timeout) ?: -1;
-	case 'h':
-		return help();
+		return read_number("--timeout", 0, 1 << 30, &opt.timeout) ?: -1;
+	case 'R':
+		return *optarg ? -1 : fail(KHO_USAGE, "--root", "it is empty; name a directory");
 	case 'V':
 		puts("kho " KHO_VERSION);
 		return KHO_OK;
@@ -179,11 +193,18 @@ static int set_option(int c)
 		return list_verbs();
 	case 'p':
 		return list_options(optarg);
-	case '?':
-		return KHO_USAGE;
 	default:
 		return -1;
 	}
+}
+
+static const char *name_of(char letter)
+{
+	const struct known *k = known;
+
+	while (k->letter != letter)
+		k++;
+	return k->name;
 }
 
 static int run_verb(const char *name, int argc, char **argv, const char *given)
@@ -196,9 +217,8 @@ static int run_verb(const char *name, int argc, char **argv, const char *given)
 			    name ? "there is no such verb" : "a verb is needed");
 	for (; *given; given++)
 		if (!strchr(EVERYWHERE, *given) && !strchr(verb->takes, *given))
-			return fail(KHO_USAGE, name,
-				    "it does not take one of these options; it takes %s",
-				    *verb->args ? verb->args : "none");
+			return fail(KHO_USAGE, name, "it does not take --%s; see kho %s --help",
+				    name_of(*given), name);
 	if (argc > (int)verb->max_args)
 		return fail(KHO_USAGE, name, "%s is too much; usage: kho %s %s",
 			    argv[verb->max_args], name, verb->args);
@@ -207,6 +227,19 @@ static int run_verb(const char *name, int argc, char **argv, const char *given)
 	if (opt.in + opt.out + opt.live + (opt.args[0] && !opt.live) > 1)
 		return fail(KHO_USAGE, name, "one of FILE, --in, --out and --live; see kho --help");
 	return verb->run();
+}
+
+/* Its letter if it is known and lacks a value, or a letter that is not known; else its name */
+static int unknown(char **argv)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(known); i++)
+		if (optopt && known[i].letter == optopt)
+			return fail(KHO_USAGE, "usage", "--%s: %s; see kho --help", known[i].name,
+				    known[i].has_arg ? "its value is missing" : "it has no value");
+	return optopt ? fail(KHO_USAGE, "usage", "-%c: no such option; see kho --help", optopt) :
+	       fail(KHO_USAGE, "usage", "%s: no such option; see kho --help", argv[optind - 1]);
 }
 
 int main(int argc, char **argv)
@@ -219,14 +252,17 @@ int main(int argc, char **argv)
 	for (i = 0; i < ARRAY_SIZE(known); i++)
 		options[i] = (struct option){ known[i].name, known[i].has_arg, NULL,
 					      known[i].letter };
+	opterr = 0;
 	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
 	while ((c = getopt_long(argc, argv, "jo:bqhVw:", options, NULL)) != -1) {
 		if (nr < sizeof(given) - 1 && c != '?')
 			given[nr++] = c;
-		code = set_option(c);
+		code = c == '?' ? unknown(argv) : set_option(c);
 		if (code >= 0)
 			return code;
 	}
+	if (strchr(given, 'h') || (argv[optind] && !strcmp(argv[optind], "help")))
+		return help(argv[optind]);
 	code = run_verb(argv[optind], max(argc - optind - 1, 0), argv + optind + 1, given);
 	if (fflush(stdout) || ferror(stdout))
 		return fail(KHO_NO, "output", "it cannot be written");

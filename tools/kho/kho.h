@@ -198,6 +198,7 @@ bool table_has_columns(const struct column *columns, unsigned int nr);
 const char *size_text(u64 bytes, char buf[static 24]);
 bool is_colour(void);
 json_object *json_begin(void);
+json_object *text_json(const char *text);
 void put_str(json_object *o, const char *key, const char *value);
 void put_num(json_object *o, const char *key, u64 value);
 void put_bool(json_object *o, const char *key, bool value);

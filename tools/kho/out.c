@@ -65,9 +65,22 @@ json_object *json_begin(void)
 	return o;
 }
 
+/* What is no ASCII may be no UTF-8 either, which JSON has to be */
+json_object *text_json(const char *text)
+{
+	char *safe __free(free) = NULL;
+	const char *p = text;
+
+	while (*p && (unsigned char)*p < 0x80)
+		p++;
+	if (*p)
+		safe = escaped(text, strlen(text));
+	return json_object_new_string(safe ?: text);
+}
+
 void put_str(json_object *o, const char *key, const char *value)
 {
-	json_object_object_add(o, key, value ? json_object_new_string(value) : NULL);
+	json_object_object_add(o, key, value ? text_json(value) : NULL);
 }
 
 void put_num(json_object *o, const char *key, u64 value)

@@ -47,30 +47,31 @@ static void show_node(struct out_table *t, json_object *node, void *parent)
 		show_node(t, json_object_array_get_idx(list, i), line);
 }
 
+/* What it prints is ours to write: dtc does not tell if that fails */
 static int run_dtc(int fd)
 {
+	char command[128], buf[4096];
+	size_t n;
 	int status;
-	pid_t pid;
+	FILE *f;
 
-	fflush(stdout);
-	pid = fork();
-	if (!pid) {
-		dup2(fd, STDIN_FILENO);
-		execlp("dtc", "dtc", "-q", "-I", "dtb", "-O", "dts", "-", NULL);
-		_exit(errno == ENOENT ? 127 : 126);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) < 0 || !WIFEXITED(status))
-		return fail(KHO_NO, "show --dts", "dtc could not run; try again");
-	if (WEXITSTATUS(status) == 127)
-		return fail(KHO_NO, "show --dts",
-			    "dtc is not there; install it (Debian's device-tree-compiler)");
-	return WEXITSTATUS(status) ? KHO_NO : KHO_OK;
+	snprintf(command, sizeof(command),
+		 "command -v dtc >/dev/null || exit 127; exec dtc -q -I dtb -O dts - <&%d", fd);
+	f = popen(command, "r");
+	while (f && (n = fread(buf, 1, sizeof(buf), f)))
+		fwrite(buf, 1, n, stdout);
+	status = f ? pclose(f) : -1;
+	if (!status)
+		return KHO_OK;
+	return fail(KHO_NO, "show --dts", "%s", WIFEXITED(status) && WEXITSTATUS(status) == 127 ?
+		    "dtc is not there; install it (Debian's device-tree-compiler)" :
+		    "dtc could not run; try again");
 }
 
 /* dtc reads what was checked, not the file again */
 static int show_dts(const struct blob *blob)
 {
-	int fd __free(close) = memfd_create("kho", MFD_CLOEXEC);
+	int fd __free(close) = memfd_create("kho", 0);
 
 	if (fd < 0 || write(fd, blob->fdt, blob->size) != (ssize_t)blob->size ||
 	    lseek(fd, 0, SEEK_SET))
@@ -87,6 +88,8 @@ int verb_show(void)
 
 	if (!table_has_columns(columns, ARRAY_SIZE(columns)))
 		return KHO_USAGE;
+	if (opt.dts && opt.json)
+		return fail(KHO_USAGE, "show", "--dts or --json, not both; see kho show --help");
 	code = blob_open(&blob, "show");
 	if (code)
 		return code;

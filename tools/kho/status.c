@@ -57,6 +57,8 @@ static json_object *arrived_nodes(const struct blob *blob)
 	else
 		put_null(o, "preserved");
 	set_size(o, "unclaimed", sys_number(SYS_FW "/unlisted"));
+	put_null(o, "known");
+	put_null(o, "owner");
 	json_object_array_add(list, o);
 	return list;
 }
@@ -72,6 +74,9 @@ static json_object *arrival_json(void)
 	if (why)
 		*why = '\0';
 	put_str(o, "status", status);
+	put_null(o, "from");
+	put_null(o, "handover-count");
+	put_null(o, "nodes");
 	if (!status || strcmp(status, "accepted") || blob_open_sysfs(&blob, "status", FROM_IN))
 		return o;
 	put_str(o, "from", blob.root.release);
@@ -132,7 +137,6 @@ static json_object *outgoing_json(void)
 {
 	json_object *o = json_object_new_object();
 	char *image __free(free) = sys_text(SYS_KHO "/image");
-	char *mask __free(free) = sys_link("/run/systemd/system/kexec.target");
 	long long active = sys_number(SYS_KHO "/active");
 
 	if (active < 0)
@@ -141,7 +145,7 @@ static json_object *outgoing_json(void)
 		put_bool(o, "active", active);
 	put_str(o, "image", image);
 	set_size(o, "fdt-max", sys_number(SYS_KHO "/fdt_max"));
-	put_bool(o, "held-back", mask && !strcmp(mask, "/dev/null"));
+	put_bool(o, "held-back", systemd_is_masked(MASK_RUN) || systemd_is_masked(MASK_ETC));
 	return o;
 }
 

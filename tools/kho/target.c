@@ -223,6 +223,13 @@ static char *image_version(int fd)
 	return *text ? escaped(text, strlen(text)) : NULL;
 }
 
+static u64 file_size(int fd)
+{
+	struct stat st;
+
+	return fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) ? 0 : st.st_size;
+}
+
 /* What the image takes once it runs; its file at least */
 static u64 image_need(const char *path)
 {
@@ -232,7 +239,7 @@ static u64 image_need(const char *path)
 
 	if (fd < 0)
 		return 0;
-	size = lseek(fd, 0, SEEK_END);
+	size = file_size(fd);
 	if (is_bzimage(fd) && pread(fd, head, 4, BZ_INIT_SIZE_AT) == 4) {
 		u64 init = head[0] | head[1] << 8 | head[2] << 16 | (u64)head[3] << 24;
 
@@ -254,13 +261,12 @@ const char *target_bad_image(const struct target *t)
 	int fd __free(close) = sys_open(O_RDONLY, "%s", t->kernel);
 	int initrd __free(close) = t->initrd ? sys_open(O_RDONLY, "%s", t->initrd) : -1;
 	char head[64];
-	struct stat st;
 
 	if (fd >= 0 && (pread(fd, head, 64, 0) != 64 ||
 			(!is_bzimage(fd) && memcmp(head + 56, "ARM\x64", 4) &&
 			 memcmp(head, "\x1f\x8b", 2) && memcmp(head + 4, "zimg", 4))))
 		return "the kernel is no bzImage, and no Image of arm64";
-	if (initrd >= 0 && (fstat(initrd, &st) || !S_ISREG(st.st_mode) || !st.st_size))
+	if (t->initrd && !file_size(initrd))
 		return "the initrd is empty, or no file";
 	return NULL;
 }
@@ -277,7 +283,7 @@ u64 target_need(const struct target *t, u64 ram)
 	if (t->initrd) {
 		int fd __free(close) = sys_open(O_RDONLY, "%s", t->initrd);
 
-		initrd = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
+		initrd = file_size(fd);
 	}
 	return kernel ? kernel + initrd + early : 0;
 }

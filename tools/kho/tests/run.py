@@ -4,11 +4,13 @@
 copies of machines that are made here, and prints a line for each test, `ok` or `not ok`.
 KHO-TEST is the command with the specs of specs.c; beside it lies fake.so, see there."""
 
+import gzip
 import json
 import os
 import pty
 import random
 import re
+import shlex
 import shutil
 import struct
 import subprocess
@@ -48,7 +50,8 @@ def kho(*args, code=0, env=None, command=KHO, **more):
     p = subprocess.run([command, *map(str, args)], capture_output=True, timeout=60,
                        env=dict(ENV, **(env or {})), **more)
     out, err = p.stdout.decode(), p.stderr.decode()
-    same(p.returncode, code, f"kho {' '.join(map(str, args))} ends ({out[-300:]}{err[-2000:]})")
+    same(p.returncode, p.returncode if code is None else code,
+         f"kho {' '.join(map(str, args))} ends ({out[-300:]}{err[-2000:]})")
     return out, err
 
 
@@ -213,13 +216,24 @@ def test_usage(at):
     """a wrong command line is said, with exit code 2"""
     for args in [[], ["nonsense"], ["status", "--dts"], ["status", "x"], ["show", "a", "b"],
                  ["show", "x", "--in"], ["wait", "what"], ["release"],
-                 ["map", "--width", "x", "f"], ["wait", "-o", "x"]]:
+                 ["map", "--width", "x", "f"], ["wait", "-o", "x"], ["map", "--width", "0"],
+                 ["map", "--width", "3"], ["--root", "", "kexec", "--dry-run"],
+                 ["check", "--kernel", "x"], ["check", "--live", "--table", "x"],
+                 ["load", "--unload", VERSION], ["load", "--unload", "--append", "x"],
+                 ["show", "--json", "--dts"]]:
         refused(*args, code=2)
+    for args, says in ((["status", "--dts"], "--dts"), (["--nonsense"], "--nonsense"),
+                       (["-x"], "-x"), (["show", "--table"], "--table"), (["--json=1"], "--json")):
+        refused(*args, code=2, says=says)
     for verb in "status", "show", "map", "check":
         _, err = kho("-o", "nonsense", verb, code=2)
         expect(err.startswith("kho: -o nonsense: ") and err.count("\n") == 1, err)
-    kho("--nonsense", code=2)
-    kho("--help")
+    same(kho("help"), kho("--help"), "help")
+    for verb in verbs():
+        out, _ = kho(verb, "--help")
+        listed = set(re.findall(r"^  (--\S+)$", out, re.M))
+        expect(listed <= set(kho("--options", verb)[0].split()) and verb in out, out)
+    expect("--force" in kho("kexec", "-h")[0], "help of kexec")
 
 
 def test_manual(at):
@@ -276,6 +290,14 @@ def test_status(at):
     expect("6.12.117+kho1 does not fit (54M needed)" in m.run("status")[0], "it does not fit")
     m.put("boot/grub/grubenv", "# GRUB Environment Block\nsaved_entry=x\n")
     same(as_json("--root", at, "status")["next-boot"]["kernel"], None, "next boot, if one is saved")
+    same(doc["arrival"]["nodes"][-1].keys(), doc["arrival"]["nodes"][0].keys(), "keys of rows")
+    m.put("sys/firmware/kho/status", "none\n")
+    same(as_json("--root", at, "status")["arrival"],
+         {"status": "none", "reason": None, "from": None, "handover-count": None, "nodes": None},
+         "nothing")
+    m.put("proc/cmdline", CMDLINE.encode() + b" x=\xff\n")
+    same(as_json("--root", at, "kexec", "--dry-run", "--force", code=None)["command-line"][-6:],
+         "x=\\377", "a byte")
 
 
 def test_status_codes(at):
@@ -297,6 +319,7 @@ def test_status_codes(at):
                  "release --all", "wait", "wait active"):
         if "unload" not in verb:
             refused("--root", at, *verb.split(), code=3)
+    refused("--root", at, "show", code=3, says="no KHO")
 
 
 def test_show(at):
@@ -446,7 +469,9 @@ def test_permission(at):
         m = machine(Path(d) / "m")
         for name in "sys/firmware/kho/status", "sys/kernel/kho/active":
             (m.path / name).chmod(0)
-        for args in ["status"], ["activate"], ["abort"], ["show"], ["kexec", "--dry-run"]:
+        m.put("sys/firmware/kho/unlisted", "999999\n", 0)
+        for args in (["status"], ["activate"], ["abort"], ["show"], ["kexec", "--dry-run"],
+                     ["wait", "--timeout", "0"]):
             p = subprocess.run([copy, "--root", m.path, *args], capture_output=True, text=True,
                                user=65534, env=ENV)
             same(p.returncode, 1 if args != ["show"] else 0, f"exit code of {args}")
@@ -765,6 +790,26 @@ def test_kexec(at):
     expect(out.endswith("systemctl kexec\n"), out)
     expect("kexec -e -x" in m.run("kexec", "--dry-run", "--now", "--append", "x=\"a b\"")[0],
            "--now")
+    doc = as_json("--root", at, "kexec", "--dry-run")
+    same((doc["target"], doc["plan"][1:], doc["ok"]),
+         (VERSION, ["echo 1 > /sys/kernel/kho/active", "systemctl kexec"], True), "JSON")
+    m.link("run/systemd/system/kexec.target", "/dev/null")
+    expect("unmask --runtime kexec.target\nsystemctl" in m.run("kexec", "--dry-run")[0], "unmask")
+    (at / "boot/it's a").write_bytes(image(MIB))
+    line = "kho=on reserve_mem=4M:4096:trace dyndbg=\"file a.c +p\" x='y'"
+    words = shlex.split(as_json("--root", at, "kexec", "--dry-run", "--force", "--kernel",
+                                "/boot/it's a", "--command-line", line, code=1)["plan"][0])
+    same(words, ["kexec", "-s", "-l", "/boot/it's a", f"--command-line={line}"], "words")
+    m.put("proc/cmdline", CMDLINE + " -- single\n")
+    same(as_json("--root", at, "kexec", "--dry-run", "--append", "a=1")["command-line"],
+         "root=/dev/vda1 kho=on reserve_mem=4M:4096:trace a=1 -- single", "--append")
+    m.put("proc/cmdline", CMDLINE + "\n")
+    m.run("kexec", "--dry-run", "--command-line", "kho=on reserve_mem=4096K:4K:trace")
+    m.run("kexec", "--dry-run", "--command-line", "kho=on reserve_mem=4097K:4K:trace", code=1)
+    (at / "boot/dir").mkdir()
+    for args in ["--kernel", "/boot/dir"], ["--initrd", ""]:
+        out, _ = m.run("kexec", "--dry-run", *args, code=1)
+        expect("8.0E" not in out and "fail" in out, out)
     out, _ = m.run("kexec", "--dry-run", "--command-line", "quiet", code=1)
     expect("kexec -s" not in out and "kho=on" in out, out)
     refused("--root", at, "kexec", code=2, says="--dry-run")
@@ -817,6 +862,8 @@ def test_wait(at):
     m.run("wait", "--timeout", 30)
     expect((at / "sys/firmware/kho/unlisted").read_text() == "0\n", "it waited")
     later.join()
+    m.put("sys/firmware/kho/status", "refused: no\n")
+    refused("--root", at, "wait", says="refused")
 
 
 # What stands for the kernel and systemd: `it CALL PID`, `it systemctl ARG...`. Each call
@@ -865,7 +912,8 @@ class Real:
         shutil.copy(KHO_TEST.parent / "fake.so", at)
         for name in "systemctl", "busctl":
             m.put(f"fake/{name}", f'#!/bin/sh\nexec /fake/it {name} "$@"\n', 0o755)
-        for name, data in ("log", ""), ("jobs", ""), ("state", "running\n"), ("preparing", "false\n"):
+        for name, data in {"log": "", "jobs": "", "state": "running\n",
+                           "preparing": "false\n"}.items():
             m.put(name, data)
         if fdt:
             m.put("sys/kernel/kho/fdt", fdt[0])
@@ -897,7 +945,8 @@ SAMPLE_OUT = (blob(SAMPLE.format(cells(0x10000000, 4096)), (0x30000000, 32),
                    extent(0x10000000, 4096)), extent(0x10000000, 4096))
 GOES, STAYS = ["load", "systemctl kexec"], ["load", "systemctl kexec", "unload"]
 NOW = ["load", "sync", "reboot"]
-SECOND = '[ $1 != load ] || [ -e /second ] || { >/second; /kho kexec --now >/said 2>&1; echo $? >/code; }'
+SECOND = ('[ $1 != load ] || [ -e /second ] || '
+          '{ >/second; /kho kexec --now >/said 2>&1; echo $? >/code; }')
 
 
 def real(at, number, **more):
@@ -932,6 +981,16 @@ def test_undo(at):
     r = real(at, 2)
     r.kho("kexec", 4, "[ $1 != load ] || exit 8")
     r.is_left(["load"])
+
+
+def test_load_compressed(at):
+    """a compressed kernel is loaded if all of it is there"""
+    r = real(at, 0)
+    whole = gzip.compress(random.Random(3).randbytes(MIB))
+    for data, code in (whole, 0), (whole[:-20], 1), (whole[:MIB // 2], 1):
+        r.m.put(f"boot/vmlinuz-{VERSION}", data)
+        r.kho("load", code)
+        same(r.calls(), ["load"] * (not code), f"calls for {len(data)} bytes")
 
 
 def test_twice(at):
@@ -1004,10 +1063,10 @@ def test_check_again(at):
 
 def test_force(at):
     """what loses the state stops kexec, but for --force"""
-    for i, (name, data) in enumerate([("sys/firmware/kho/unlisted", "8192\n"),
-                                      ("run/systemd/shutdown/scheduled", ""),
-                                      (f"boot/config-{VERSION}", "CONFIG_X=y\n"), ("sys/kernel/kho/image", "plain\n"), ("state", "stopping\n"),
-                                      ("preparing", "true\n")]):
+    for i, (name, data) in enumerate({
+            "sys/firmware/kho/unlisted": "8192\n", "run/systemd/shutdown/scheduled": "",
+            f"boot/config-{VERSION}": "CONFIG_X=y\n", "sys/kernel/kho/image": "plain\n",
+            "state": "stopping\n", "preparing": "true\n"}.items()):
         r = real(at, i)
         r.m.put(name, data)
         for args in "kexec --dry-run", "kexec", "kexec --json":
@@ -1082,10 +1141,13 @@ def test_output(at):
     """what cannot be written is an error"""
     with open("/dev/full", "w") as full:
         m = machine(at)
-        p = subprocess.run([KHO, "--root", at, "status"], stdout=full, stderr=subprocess.PIPE,
-                           env=ENV)
-        same(p.returncode, 1, "exit code")
-        expect(p.stderr.startswith(b"kho: output: "), p.stderr)
+        for args in ["status"], ["show", "--dts"]:
+            p = subprocess.run([KHO, "--root", at, *args], stdout=full, stderr=subprocess.PIPE,
+                               env=ENV)
+            same(p.returncode, 1, f"exit code of {args}")
+            expect(p.stderr.startswith(b"kho: output: "), p.stderr)
+    os.mkfifo(at / "fifo")
+    refused("check", at / "fifo")
 
 
 def main():
