@@ -209,7 +209,10 @@ static char *quoted(const char *text)
 	char *to = malloc(4 * strlen(text) + 3), *p = to;
 
 	for (*p++ = '\''; *text; text++)
-		p = *text == '\'' ? stpcpy(p, "'\\''") : (*p = *text, p + 1);
+		if (*text == '\'')
+			p = stpcpy(p, "'\\''");
+		else
+			*p++ = *text;
 	strcpy(p, "'");
 	return to;
 }

@@ -236,10 +236,22 @@ def test_usage(at):
     expect("--force" in kho("kexec", "-h")[0], "help of kexec")
 
 
+def keys_of(m):
+    def walk(o):
+        if isinstance(o, dict):
+            return set(o).union(*map(walk, o.values()))
+        return set().union(*map(walk, o)) if isinstance(o, list) else set()
+    return set().union(*(walk(as_json("--root", m.path, *args, code=None)) for args in (
+        ["status"], ["show"], ["map"], ["check"], ["check", "--live"], ["kexec", "--dry-run"],
+        ["wait"], ["wait", "active"], ["activate"], ["release", "--all"], ["abort"]))) - {"version"}
+
+
 def test_manual(at):
-    """the manual has every verb and option, and no other verb"""
+    """the manual has every verb, option and key of JSON, and no other verb"""
     text = next(p / "Documentation/kho/kho.rst" for p in HERE.parents
                 if (p / "Documentation/kho/kho.rst").exists()).read_text()
+    keys = set(re.findall(r"``([a-z-]+)``", text.split("\nJSON\n")[1].split("\nEXIT")[0]))
+    same(keys_of(machine(at, active=True)) - keys, set(), "keys of JSON that it lacks")
     section = text.split("\nVERBS\n")[1].split("\nOPTIONS\n")[0]
     same(sorted(re.findall(r"^(\w+)\n\t", section, re.M)), sorted(verbs()), "verbs of the manual")
     for verb in verbs():

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # The operator's command, on a real machine: it looks, says why the kernel refuses,
 # hands over, and looks again.
+# By its name it is known to be of this kernel's version
+next=/boot/vmlinuz-$(uname -r)
+ln -sf main/image "$next"
 target() {
 	verb=$1
 	shift
-	kho "$verb" "$@" --kernel /boot/main/image --initrd /boot/initramfs \
+	kho "$verb" "$@" --kernel "$next" --initrd /boot/initramfs \
 		--command-line "$(next_cmdline)"
 }
 says() {
@@ -15,18 +18,24 @@ says() {
 	show cat /tmp/said
 	grep -q "$text" /tmp/said
 }
-# What stands for systemd, and notes what it is asked for: systemd STATUS-OF-KEXEC STATE
+# What stands for systemd and logind, and notes what it is told: systemd STATUS-OF-KEXEC
+# STATE-AFTER-IT [JOB]
 systemd() {
 	mkdir -p /tmp/bin /run/systemd/system
 	ln -sf /dev/null /run/systemd/system/kexec.target
 	rm -f /tmp/asked
+	echo running >/tmp/state
 	{
 		echo '#!/bin/sh'
+		echo 'case $1 in'
+		echo 'is-system-running) exec cat /tmp/state ;;'
+		echo "list-jobs) echo '$3'; exit ;;"
+		echo 'esac'
 		echo 'echo "$*" >>/tmp/asked'
-		echo "[ \"\$1\" != is-system-running ] || echo $2"
-		echo "[ \"\$1\" != kexec ] || exit $1"
+		echo "[ \"\$1\" != kexec ] || { echo $2 >/tmp/state; exit $1; }"
 	} >/tmp/bin/systemctl
-	chmod +x /tmp/bin/systemctl
+	printf '#!/bin/sh\necho b false\n' >/tmp/bin/busctl
+	chmod +x /tmp/bin/systemctl /tmp/bin/busctl
 	PATH=/tmp/bin:$PATH
 }
 asked() { [ "$(tr '\n' ',' </tmp/asked)" = "$1" ] || { cat /tmp/asked; false; }; }
@@ -64,14 +73,20 @@ case $kho_stage in
 	check "nothing is loaded" is $KHO/image none
 	systemd 1 running
 	unmask="unmask --runtime kexec.target" mask="mask --runtime kexec.target"
-	check "kexec says that systemd does not" says "nothing has stopped" target kexec
+	check "kexec says that systemd does not" says "systemctl kexec failed" target kexec
 	check "and ends with 1" ends 1
 	check "systemd was asked, with kexec.target unmasked for it" \
-		asked "$unmask,kexec,is-system-running,$mask,"
+		asked "$unmask,kexec,$mask,"
 	check "the image is unloaded" is $KHO/image none
 	check "nothing is active" is $KHO/active 0
 	systemd 1 stopping
-	check "a systemd that is on its way is not disturbed" target kexec
+	check "a systemd that may be on its way is not disturbed" says "may be going" target kexec
+	check "and that ends with 6" ends 6
+	check "the image is still loaded" is $KHO/image handover
+	check "another kexec is refused" says "goes down already" kho kexec --loaded
+	check "load --unload succeeds" kho load --unload
+	systemd 1 stopping "1 kexec.target start waiting"
+	check "a systemd that has the job is on its way" target kexec
 	check "the image is still loaded" is $KHO/image handover
 	check "the handover is active" is $KHO/active 1
 	systemd 0 running
@@ -79,6 +94,8 @@ case $kho_stage in
 	check "systemd was asked" asked "$unmask,kexec,"
 	check "that leaves it loaded" is $KHO/image handover
 	rm -r /tmp/bin /run/systemd
+	check "what is loaded is not replaced" says "is loaded already" target kexec --now
+	check "load --unload succeeds" kho load --unload
 	kho activate && send outgoing-0.dtb $KHO/fdt
 	target kexec --now
 	not_ok "kho kexec --now jumps (exit code $?)" ;;
