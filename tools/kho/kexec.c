@@ -16,7 +16,7 @@
  * @image:      what /sys/kernel/kho/image said of ours; NULL before it is loaded
  * @activated:  the handover is ours
  * @unmasked:   kexec.target was masked before
- * @asked:      systemd may have heard that it shall go
+ * @asked:      systemd may have heard us
  */
 struct going {
 	const struct target *target;
@@ -79,7 +79,7 @@ static int load_image(struct going *g)
 	int code = g->target ? do_load(g->target) : KHO_OK;
 
 	if (g->target && !code)
-		g->image = sys_text(SYS_KHO "/image");
+		g->image = sys_text(SYS_KHO "/image") ?: strdup("handover");
 	return code;
 }
 
@@ -108,7 +108,7 @@ static void deactivate(struct going *g)
 		do_abort();
 }
 
-/* With --now systemd is not asked, and writes no data */
+/* With --now nobody else writes what file systems have in memory */
 static int prepare(struct going *g)
 {
 	if (opt.now) {
@@ -159,8 +159,8 @@ static int go(struct going *g)
 	fflush(stdout);
 	if (opt.now)
 		return go_now();
-	g->asked = true;
 	status = systemctl("kexec", NULL, NULL);
+	g->asked = status != 127;
 	if (!status || systemd_has_kexec())
 		return KHO_OK;
 	return status == 127 ? fail(KHO_NO, "kexec", "there is no systemctl; use --now") :

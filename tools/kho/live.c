@@ -382,7 +382,7 @@ static void check_initrd(json_object *list, const struct target *t)
 					 t->version ?: "-");
 	struct stat image, modules;
 
-	if (!t->initrd && target_lacks_initrd("-"))
+	if (!t->initrd && target_lacks_initrd(NULL))
 		found(list, CHECK_FAIL, "initrd", "give --initrd, or --force if it needs none",
 		      "the target has no initrd, and this kernel has one");
 	else if (!t->initrd)

@@ -276,6 +276,8 @@ def test_completion(at):
     for verb in verbs():
         same(sorted(complete("kho", verb, "--")), sorted(kho("--options", verb)[0].split()), verb)
     same(complete("kho", "--json", "wait", "cl"), ["claimed"], "of wait cl")
+    same(complete("kho", "check", "/usr/bi"), ["/usr/bin"], "of check /usr/bi")
+    same(complete("kho", "check", "--live", "/usr/bi"), [], "of check --live /usr/bi")
 
 
 def test_status(at):
@@ -993,6 +995,10 @@ def test_undo(at):
     r = real(at, 2)
     r.kho("kexec", 4, "[ $1 != load ] || exit 8")
     r.is_left(["load"])
+    # There is neither systemctl nor logind: nobody can have heard it
+    r = real(at, 3)
+    r.kho("kexec", 1, '[ "$2" != kexec ] || exit 127; rm -f /preparing')
+    r.is_left(STAYS)
 
 
 def test_load_compressed(at):
