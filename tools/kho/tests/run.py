@@ -847,6 +847,7 @@ def test_newest(at):
     for other in ".old", ".bak", ".dpkg-new", "~":
         m.put(f"boot/vmlinuz-{VERSION}{other}", image(MIB))
         m.put(f"boot/config-{VERSION}{other}", CONFIG)
+        m.put(f"boot/initrd.img-{VERSION}{other}", bytes(MIB))
     for name in ("boot/vmlinuz-6.17.8", "boot/initrd.img-6.17.8", "boot/vmlinuz-6.12.200",
                  "lib/modules/6.17.8/modules.dep", "lib/modules/6.12.200/modules.dep"):
         m.put(name, image(MIB))
