@@ -451,7 +451,9 @@ static int __init check_holes(struct kho_why *why)
 	u64 last = 0, i;
 	int err;
 
-	for_each_keepable_range(i, &start, &end) {
+	for_each_unused_range(i, &start, &end) {
+		if (kho_scratch_has(start))
+			continue;
 		err = check_hole(last, start, why);
 		if (err)
 			return err;

@@ -11,15 +11,12 @@
 /* kexec_kho_early.c */
 
 /*
- * What can be kept: all free memory that is not scratch. Hotpluggable memory,
- * which the kernel does not take for itself, can.
+ * What can be kept is all free memory for which kho_scratch_has() is false. Hotpluggable
+ * memory, which the kernel does not take for itself, can.
  */
-#define for_each_keepable_range(i, start, end)				\
+#define for_each_unused_range(i, start, end)				\
 	for_each_free_mem_range(i, NUMA_NO_NODE, MEMBLOCK_HOTPLUG,	\
-				start, end, NULL)			\
-		if (kho_scratch_has(*(start)))				\
-			;						\
-		else
+				start, end, NULL)
 
 /* Whole pages, so that all can be freed later */
 static inline size_t kho_array_len(size_t nr, size_t size)

@@ -96,7 +96,9 @@ static void __init make_runs(void)
 
 	if (!kho_plan_next(&kho_held.plan, &run))
 		return;
-	for_each_keepable_range(i, &start, &end) {
+	for_each_unused_range(i, &start, &end) {
+		if (kho_scratch_has(start))
+			continue;
 		/* Memory of one kind may end, and another begin, within a page */
 		if (start != last) {
 			if (!make_runs_in(from, last, &run))
@@ -114,7 +116,9 @@ static u64 __init keepable_bytes(unsigned long *ranges)
 	u64 bytes = 0, i;
 
 	*ranges = 0;
-	for_each_keepable_range(i, &start, &end) {
+	for_each_unused_range(i, &start, &end) {
+		if (kho_scratch_has(start))
+			continue;
 		bytes += end - start;
 		++*ranges;
 	}

@@ -563,8 +563,7 @@ EXPORT_SYMBOL_GPL(kho_abort);
  * kho_track_end().
  *
  * Context: the task that called kho_track_begin().
- * Return: 0; -EINVAL; -EEXIST if it is listed already, or preserved in part;
- * -ENOMEM.
+ * Return: 0; -EINVAL; -ENOMEM; -EEXIST if it is listed already, or preserved in part.
  */
 int kho_track_list(const struct kho_mem *mem)
 {
@@ -695,6 +694,7 @@ void kho_track_end(void)
  */
 bool kho_track_is_void(void)
 {
+	/* Pairs with kho_track_end() */
 	return smp_load_acquire(&kho_use) == KHO_USE_VOID;
 }
 

@@ -248,7 +248,8 @@ int blob_open_sysfs(struct blob *blob, const char *what, enum source source)
 		       fail(KHO_NO, what, "no handover has arrived; see kho status") :
 		       fail(KHO_OFF, what, "this kernel has no KHO; boot one that has it");
 	if (fd < 0 && errno == ENOENT)
-		return sys_needs_kho(what) ?: fail(KHO_NO, what, "no handover can be read; report it");
+		return sys_needs_kho(what) ?:
+			fail(KHO_NO, what, "no handover can be read; report it");
 	return read_fdt(blob, fd, what) ?: open_table(blob, what);
 }
 

@@ -43,7 +43,8 @@ int do_abort(void)
 
 int verb_activate(void)
 {
-	return sys_needs_kho("activate") ?: sys_lock("activate") ?: do_activate() ?: done("active", true);
+	return sys_needs_kho("activate") ?: sys_lock("activate") ?: do_activate() ?:
+		done("active", true);
 }
 
 int verb_abort(void)

@@ -406,7 +406,8 @@ static void check_total(const void *fdt, int node, const struct kho_spec_prop *p
 	total = len == 4 ? fdt32_ld(data) : fdt64_ld(data);
 	sum = blob_ranges_len(&ranges);
 	if (sum < total || sum - total >= 1 << KHO_MAX_BITMAP_SHIFT)
-		add_problem(problems, "%s is %llu, %s has %llu bytes", p->total, total, p->name, sum);
+		add_problem(problems, "%s is %llu, %s has %llu bytes", p->total, total,
+			    p->name, sum);
 }
 
 static void check_props(const void *fdt, int node, const struct kho_spec_node *spec,

@@ -106,7 +106,8 @@ case $kho_stage in
 	check "show --in decodes the sample" says "counter *2" kho show --in
 	check "map --in draws it as unclaimed" says "u.*kho-sample" kho map --in
 	check "check takes it" kho check --in
-	total=$(kho map --in --bytes -o kind,size | awk '/claimed|preserved/ { s += $2 } END { print s }')
+	total=$(kho map --in --bytes -o kind,size |
+		awk '/claimed|preserved/ { s += $2 } END { print s }')
 	say "map has $total bytes that were preserved"
 	check "map has all that was preserved" [ "$total" = $(($(preserved_kb) * 1024)) ]
 	check "wait gives up" fails kho wait claimed --timeout 0
