@@ -376,7 +376,7 @@ def test_show_problems(at):
 
 ALL = ('all {{ compatible = "test,all-v1"; pages = {}; at = {}; mode = <7>; raw = [0102]; on; '
        "few = <1 2>; many = {}; areas = {}; a-0-b {{ key = <1>; }}; a-x-b {{ key = <2>; }}; }};"
-       ).format(cells(3), cells(0x1000), cells(1024, 2 << 20), 
+       ).format(cells(3), cells(0x1000), cells(1024, 2 << 20),
                 cells(0x5000, 9 << 32 | 12, 0x6000, 1 << 32 | 12))
 
 
