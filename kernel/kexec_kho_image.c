@@ -21,11 +21,13 @@
  * @kho: kho=on
  * @debug_pagealloc: the last of that, or empty
  * @rodata: the last of that, or empty
+ * @kfence: the last kfence.sample_interval, or empty
  */
 struct kho_words {
 	bool kho;
 	char debug_pagealloc[8];
 	char rodata[8];
+	char kfence[8];
 };
 
 static int note_word(char *param, char *val, const char *unused, void *arg)
@@ -39,6 +41,8 @@ static int note_word(char *param, char *val, const char *unused, void *arg)
 		strscpy(w->debug_pagealloc, val ?: "");
 	if (!strcmp(param, "rodata"))
 		strscpy(w->rodata, val ?: "");
+	if (!strcmp(param, "kfence.sample_interval"))
+		strscpy(w->kfence, val ?: "");
 	return 0;
 }
 
@@ -58,7 +62,7 @@ static int read_words(const char *cmdline, struct kho_words *w)
 static bool maps_alike(const struct kho_words *a, const struct kho_words *b)
 {
 	return !strcmp(a->debug_pagealloc, b->debug_pagealloc) &&
-	       !strcmp(a->rodata, b->rodata);
+	       !strcmp(a->rodata, b->rodata) && !strcmp(a->kfence, b->kfence);
 }
 
 /**

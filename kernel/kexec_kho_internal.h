@@ -62,9 +62,9 @@ struct kho_table {
  * buffers for devices (where there is memory that they do not reach), KASAN's shadow,
  * page_ext.
  */
-static inline u64 kho_boot_room(u64 ram)
+static inline u64 kho_boot_room_for(u64 ram, unsigned int page_shift)
 {
-	u64 room = PHYS_PFN(ram) * sizeof(struct page) + ram / 128 + SZ_8M +
+	u64 room = (ram >> page_shift) * sizeof(struct page) + ram / 128 + SZ_8M +
 		   num_possible_cpus() * SZ_64K;
 
 	if (IS_ENABLED(CONFIG_SWIOTLB) && ram > SZ_2G)
@@ -76,6 +76,11 @@ static inline u64 kho_boot_room(u64 ram)
 	if (IS_ENABLED(CONFIG_PAGE_EXTENSION))
 		room += ram / 64;
 	return room;
+}
+
+static inline u64 kho_boot_room(u64 ram)
+{
+	return kho_boot_room_for(ram, PAGE_SHIFT);
 }
 
 /*

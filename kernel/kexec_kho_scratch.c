@@ -442,10 +442,11 @@ int kho_locate_mem_hole(struct kexec_buf *kbuf,
 			int (*func)(struct resource *, void *))
 {
 	u64 ram = PFN_PHYS((u64)get_num_physpages()), need;
+	unsigned int shift = kbuf->image->kho_page_shift ?: PAGE_SHIFT;
 
 	need = segment_bytes(kbuf->image) + kbuf->memsz + early_room(ram);
-	if (kbuf->image->kho_maps_pages)
-		need += ram / PAGE_SIZE * sizeof(pte_t);
+	if (kbuf->image->kho_maps_pages || shift < PAGE_SHIFT)
+		need += (ram >> shift) * sizeof(pte_t);
 
 	if (need <= kho_scratch.len && try_scratch(kbuf, func))
 		return 1;

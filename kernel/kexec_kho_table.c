@@ -335,9 +335,13 @@ int kho_table_check(const struct kho_table *table, unsigned int page_shift,
 		  struct kho_why *why)
 {
 	unsigned int max_order = page_shift >= 16 ? 13 : page_shift >= 14 ? 11 : 10;
+	u64 room = kho_boot_room_for(table->ram, page_shift);
 	unsigned int i;
 	int err = 0;
 
+	if (table->left < room)
+		return kho_bad(why, "it leaves %llu KiB, and such a kernel boots in %llu KiB",
+			       table->left >> 10, room >> 10);
 	for (i = 0; i < table->nr; i++) {
 		const struct kho_entry *e = phys_to_virt(table->part[i].addr);
 		const struct kho_entry *end = (void *)e + table->part[i].len;

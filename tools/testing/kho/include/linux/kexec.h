@@ -12,6 +12,7 @@ struct resource {
 
 struct kimage {
 	bool kho_maps_pages;
+	unsigned int kho_page_shift;
 	unsigned long nr_segments;
 	struct {
 		unsigned long memsz;
