@@ -276,6 +276,16 @@ static bool has_prefix(const void *fdt, int node, const char *prefix)
 	return name && !strncmp(name, prefix, strlen(prefix));
 }
 
+static bool has_number(const void *fdt, int node, const char *prefix)
+{
+	const char *nr;
+
+	if (!has_prefix(fdt, node, prefix))
+		return false;
+	nr = fdt_get_name(fdt, node, NULL) + strlen(prefix);
+	return *nr && !nr[strspn(nr, "0123456789")];
+}
+
 /**
  * kho_node_next() - the next of a node's numbered subnodes
  * @fdt:    the FDT
@@ -289,7 +299,7 @@ int kho_node_next(const void *fdt, int node, int prev, const char *prefix)
 {
 	int sub = prev ? fdt_next_subnode(fdt, prev) : fdt_first_subnode(fdt, node);
 
-	while (sub >= 0 && !has_prefix(fdt, sub, prefix))
+	while (sub >= 0 && !has_number(fdt, sub, prefix))
 		sub = fdt_next_subnode(fdt, sub);
 	return sub < 0 ? -ENOENT : sub;
 }
@@ -319,6 +329,53 @@ int kho_node_find_key(const void *fdt, int node, const char *prefix, const char 
 	return -ENOENT;
 }
 EXPORT_SYMBOL_GPL(kho_node_find_key);
+
+/* No subnode before it has the same string, nor does it have anything else */
+static bool is_first(const void *fdt, int node, int sub, const char *prefix,
+		     const char *prop)
+{
+	int len;
+	const char *key = fdt_getprop(fdt, sub, prop, &len);
+
+	if (!key)
+		return true;
+	return len && !key[len - 1] &&
+	       kho_node_find_key(fdt, node, prefix, prop, key) == sub;
+}
+
+/**
+ * kho_node_get_subnodes() - count a node's numbered subnodes
+ * @fdt:    the FDT
+ * @node:   the node
+ * @prefix: what their names begin with; a number has to follow
+ * @key:    a property that differs in each, or NULL
+ * @min:    so many there have to be
+ * @max:    and no more than this
+ *
+ * Return: 0 or -EBADMSG.
+ */
+int kho_node_get_subnodes(const void *fdt, int node, const char *prefix,
+			  const char *key, unsigned int min, unsigned int max)
+{
+	unsigned int nr = 0;
+	int sub;
+
+	fdt_for_each_subnode(sub, fdt, node) {
+		if (!has_prefix(fdt, sub, prefix))
+			continue;
+		if (!has_number(fdt, sub, prefix))
+			return bad_node(fdt, sub, prefix, "no number is behind it");
+		if (++nr > max)
+			break;
+		if (key && !is_first(fdt, node, sub, prefix, key))
+			return bad_node(fdt, sub, key, "no string, or another has the same");
+	}
+	if (nr < min || nr > max)
+		return bad_node(fdt, node, prefix, "%u%s subnodes, not %u to %u", nr,
+				nr > max ? " or more" : "", min, max);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(kho_node_get_subnodes);
 
 int kho_node_get_u32(const void *fdt, int node, const char *prop, u32 *val, u32 min,
 		     u32 max)

@@ -57,6 +57,8 @@ static inline int kho_page_hashes_get(const void *fdt, int node,
 				      struct kho_page_hashes_node *n)
 {
 	*n = (struct kho_page_hashes_node){ };
+	if (!IS_ENABLED(CONFIG_KEXEC_HANDOVER))
+		return -EBADMSG;
 
 	return kho_node_get_vmalloc(fdt, node, "vmalloc", &n->vmalloc, NULL, 1, 1);
 }

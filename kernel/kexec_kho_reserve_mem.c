@@ -43,13 +43,14 @@ phys_addr_t __init kho_reserve_mem_find(const char *name, phys_addr_t size,
 		return 0;
 
 	if (node >= 0)
-		node = kho_reserved_find_region(fdt, node, name);
-	if (node < 0) {
+		node = kho_reserved_get(fdt, node) ?:
+		       kho_reserved_find_region(fdt, node, name);
+	if (node < 0 && node != -EBADMSG) {
 		pr_info("%s: not handed over: reserved anew\n", name);
 		return 0;
 	}
 
-	if (kho_reserved_get_region(fdt, node, &old)) {
+	if (node < 0 || kho_reserved_get_region(fdt, node, &old)) {
 		pr_err("%s: malformed in the handover: reserved anew\n", name);
 		return 0;
 	}

@@ -45,7 +45,7 @@ static inline int kho_reserved_begin(void *fdt)
  */
 static inline int kho_reserved_end(void *fdt)
 {
-	return fdt_end_node(fdt);
+	return kho_node_end(fdt);
 }
 
 /**
@@ -107,6 +107,24 @@ static inline int kho_reserved_find_region(const void *fdt, int node, const char
 }
 
 /**
+ * kho_reserved_get() - read the node, and check all of it
+ * @fdt: kho_get_fdt()
+ * @node: its offset
+ *
+ * Its subnodes are counted, not read: once this is 0, there are no more than allowed.
+ *
+ * Return: 0, or -EBADMSG after a line that says what is wrong.
+ */
+static inline int kho_reserved_get(const void *fdt, int node)
+{
+	if (!IS_ENABLED(CONFIG_KEXEC_HANDOVER))
+		return -EBADMSG;
+
+	return kho_node_get_subnodes(fdt, node, "region-", "label", 0,
+				     KHO_RESERVED_REGION_MAX);
+}
+
+/**
  * kho_reserved_get_region() - read a region, and check all of it
  * @fdt: kho_get_fdt()
  * @node: its offset
@@ -118,6 +136,8 @@ static inline int kho_reserved_get_region(const void *fdt, int node,
 					  struct kho_reserved_region *n)
 {
 	*n = (struct kho_reserved_region){ };
+	if (!IS_ENABLED(CONFIG_KEXEC_HANDOVER))
+		return -EBADMSG;
 
 	return kho_node_get_mem(fdt, node, n->mem, &n->nr_mem, 1,
 				KHO_RESERVED_REGION_MEM_MAX, 4096) ?:

@@ -54,6 +54,8 @@ static inline int kho_bench_find(const void *fdt)
 static inline int kho_bench_get(const void *fdt, int node, struct kho_bench_node *n)
 {
 	*n = (struct kho_bench_node){ };
+	if (!IS_ENABLED(CONFIG_KEXEC_HANDOVER))
+		return -EBADMSG;
 
 	return kho_node_get_phys(fdt, node, "directory", &n->directory, 4096);
 }

@@ -14,7 +14,7 @@ static void kho_bench_fill(void *p, bool most)
 	struct kho_bench_node *n = p;
 
 	*n = (struct kho_bench_node){ };
-	n->directory = most ? -0x1000ULL : 0;
+	n->directory = most ? 0x102030405060000ULL : 0;
 }
 
 static const char *kho_bench_spoil(void *p, unsigned int i)
@@ -38,6 +38,11 @@ static const struct bad_prop kho_bench_bad[] = {
 	{ }
 };
 
+static const struct good_prop kho_bench_good[] = {
+	{ "directory", 8, 0x102030405060000 },
+	{ }
+};
+
 static int kho_bench_put_any(void *fdt, const void *p)
 {
 	return kho_bench_put(fdt, p);
@@ -58,11 +63,11 @@ static void kho_sample_fill(void *p, bool most)
 	struct kho_sample_node *n = p;
 
 	*n = (struct kho_sample_node){ };
-	n->counter = most ? 0xffffffff : 0x1;
+	n->counter = most ? 0x1020304 : 0x1;
 	fill_text(n->text, most ? sizeof(n->text) : 1);
-	n->crc32 = most ? 0xffffffff : 0x0;
+	n->crc32 = most ? 0x1020304 : 0x0;
 	n->nr_mem = most ? 8 : 1;
-	fill_mem(n->mem, n->nr_mem);
+	fill_mem(n->mem, n->nr_mem, 0x100000);
 	n->has_from = most;
 	fill_text(n->from, most ? sizeof(n->from) : 1);
 }
@@ -82,24 +87,36 @@ static const char *kho_sample_spoil(void *p, unsigned int i)
 		strscpy(n->text, "\a");
 		return "text";
 	case 3:
+		strscpy(n->text, "\x7f");
+		return "text";
+	case 4:
+		strscpy(n->text, "\xe4");
+		return "text";
+	case 5:
 		n->nr_mem = 9;
 		return "mem";
-	case 4:
+	case 6:
 		n->nr_mem = 0;
 		return "mem";
-	case 5:
+	case 7:
 		n->nr_mem = 8;
 		n->mem[0].addr |= 2048;
 		return "mem";
-	case 6:
+	case 8:
 		n->nr_mem = 8;
 		n->mem[0].len |= 2048;
 		return "mem";
-	case 7:
+	case 9:
 		memset(n->from, 'x', sizeof(n->from));
 		return "from";
-	case 8:
+	case 10:
 		strscpy(n->from, "\a");
+		return "from";
+	case 11:
+		strscpy(n->from, "\x7f");
+		return "from";
+	case 12:
+		strscpy(n->from, "\xe4");
 		return "from";
 	default:
 		return NULL;
@@ -116,6 +133,8 @@ static const struct bad_prop kho_sample_bad[] = {
 	{ "text", NO_NUL, 64 },
 	{ "text", TWO_TEXTS, 4 },
 	{ "text", BELL, 2 },
+	{ "text", DEL, 2 },
+	{ "text", LATIN, 2 },
 	{ "text", TEXT, 0 },
 	{ "crc32", GONE, 0 },
 	{ "crc32", ZEROES, 5 },
@@ -129,7 +148,15 @@ static const struct bad_prop kho_sample_bad[] = {
 	{ "from", NO_NUL, 65 },
 	{ "from", TWO_TEXTS, 4 },
 	{ "from", BELL, 2 },
+	{ "from", DEL, 2 },
+	{ "from", LATIN, 2 },
 	{ "from", TEXT, 0 },
+	{ }
+};
+
+static const struct good_prop kho_sample_good[] = {
+	{ "counter", 4, 0x1020304 },
+	{ "crc32", 4, 0x1020304 },
 	{ }
 };
 
@@ -146,6 +173,11 @@ static int kho_sample_find_any(const void *fdt)
 static int kho_sample_get_any(const void *fdt, int node, void *p)
 {
 	return kho_sample_get(fdt, node, p);
+}
+
+static void kho_sample_give_any(const void *p)
+{
+	kho_sample_return(p);
 }
 
 static void kho_page_hashes_fill(void *p, bool most)
@@ -169,6 +201,10 @@ static const struct bad_prop kho_page_hashes_bad[] = {
 	{ "vmalloc", ZEROES, 32 },
 	{ "vmalloc", ZEROES, 0 },
 	{ "vmalloc", ZEROES, 17 },
+	{ }
+};
+
+static const struct good_prop kho_page_hashes_good[] = {
 	{ }
 };
 
@@ -201,15 +237,35 @@ static void kho_page_hashes_table_test(struct kunit *test)
 	KUNIT_EXPECT_MEMEQ(test, &back, bytes, sizeof(bytes));
 }
 
+static void kho_reserved_fill(void *p, bool most)
+{
+}
+
+static const char *kho_reserved_spoil(void *p, unsigned int i)
+{
+	switch (i) {
+	default:
+		return NULL;
+	}
+}
+
+static const struct bad_prop kho_reserved_bad[] = {
+	{ }
+};
+
+static const struct good_prop kho_reserved_good[] = {
+	{ }
+};
+
 static void kho_reserved_region_fill(void *p, bool most)
 {
 	struct kho_reserved_region *n = p;
 
 	*n = (struct kho_reserved_region){ };
 	fill_text(n->label, most ? sizeof(n->label) : 2);
-	n->size = most ? 0xffffffffffffffffULL : 0x1ULL;
+	n->size = most ? 0x102030405060708ULL : 0x1ULL;
 	n->nr_mem = 1;
-	fill_mem(n->mem, n->nr_mem);
+	fill_mem(n->mem, n->nr_mem, 0x100000);
 	n->size = sum_mem(n->mem, n->nr_mem);
 }
 
@@ -225,29 +281,35 @@ static const char *kho_reserved_region_spoil(void *p, unsigned int i)
 		strscpy(n->label, "\a");
 		return "label";
 	case 2:
-		fill_text(n->label, 1);
+		strscpy(n->label, "\x7f");
 		return "label";
 	case 3:
+		strscpy(n->label, "\xe4");
+		return "label";
+	case 4:
+		fill_text(n->label, 1);
+		return "label";
+	case 5:
 		n->size = 0ULL;
 		return "size";
-	case 4:
+	case 6:
 		n->nr_mem = 2;
 		return "mem";
-	case 5:
+	case 7:
 		n->nr_mem = 0;
 		return "mem";
-	case 6:
+	case 8:
 		n->nr_mem = 1;
 		n->mem[0].addr |= 2048;
 		return "mem";
-	case 7:
+	case 9:
 		n->nr_mem = 1;
 		n->mem[0].len |= 2048;
 		return "mem";
-	case 8:
+	case 10:
 		n->size = sum_mem(n->mem, n->nr_mem) + 1;
 		return "mem";
-	case 9:
+	case 11:
 		n->size = sum_mem(n->mem, n->nr_mem) - SZ_64K;
 		return "mem";
 	default:
@@ -261,6 +323,8 @@ static const struct bad_prop kho_reserved_region_bad[] = {
 	{ "label", NO_NUL, 16 },
 	{ "label", TWO_TEXTS, 4 },
 	{ "label", BELL, 2 },
+	{ "label", DEL, 2 },
+	{ "label", LATIN, 2 },
 	{ "label", TEXT, 1 },
 	{ "size", GONE, 0 },
 	{ "size", ZEROES, 9 },
@@ -275,6 +339,53 @@ static const struct bad_prop kho_reserved_region_bad[] = {
 	{ "mem", NUMBER, 16, 0x800 },
 	{ }
 };
+
+static const struct good_prop kho_reserved_region_good[] = {
+	{ "size", 8, 0x100000 },
+	{ }
+};
+
+static int kho_reserved_region_put_nr(void *fdt, unsigned int nr)
+{
+	struct kho_reserved_region n;
+
+	kho_reserved_region_fill(&n, true);
+	fill_key(n.label, sizeof(n.label), nr);
+	return kho_reserved_put_region(fdt, nr, &n);
+}
+
+static const struct sub_test kho_reserved_subs[] = {
+	{
+		.prefix = "region-",
+		.key = "label",
+		.max = 8,
+		.put = kho_reserved_region_put_nr,
+		.next = kho_reserved_next_region,
+		.find_key = kho_reserved_find_region,
+	},
+	{ }
+};
+
+static int kho_reserved_put_any(void *fdt, const void *p)
+{
+	unsigned int i;
+	int err;
+
+	err = kho_reserved_begin(fdt);
+	for (i = 0; !err && i < 8; i++)
+		err = kho_reserved_region_put_nr(fdt, i);
+	return err ?: kho_reserved_end(fdt);
+}
+
+static int kho_reserved_find_any(const void *fdt)
+{
+	return kho_reserved_find(fdt);
+}
+
+static int kho_reserved_get_any(const void *fdt, int node, void *p)
+{
+	return kho_reserved_get(fdt, node);
+}
 
 static int kho_reserved_region_put_any(void *fdt, const void *p)
 {
@@ -295,16 +406,21 @@ static int kho_reserved_region_get_any(const void *fdt, int node, void *p)
 	return kho_reserved_get_region(fdt, node, p);
 }
 
+static void kho_reserved_region_give_any(const void *p)
+{
+	kho_reserved_return_region(p);
+}
+
 static void test_kho_faults_fill(void *p, bool most)
 {
 	struct test_kho_faults_node *n = p;
 
 	*n = (struct test_kho_faults_node){ };
-	n->folio = most ? -0x1000ULL : 0;
+	n->folio = most ? 0x102030405060000ULL : 0;
 	n->nr_areas = 12;
 	memset(n->areas, 0x5a, sizeof(n->areas));
 	n->nr_mem = 40;
-	fill_mem(n->mem, n->nr_mem);
+	fill_mem(n->mem, n->nr_mem, 0x100000);
 	n->nr_pages = most ? 40 : 0;
 	fill_u64s(n->pages, n->nr_pages, 0x1000);
 }
@@ -373,6 +489,12 @@ static const struct bad_prop test_kho_faults_bad[] = {
 	{ }
 };
 
+static const struct good_prop test_kho_faults_good[] = {
+	{ "folio", 8, 0x102030405060000 },
+	{ "pages", 8, 0x102030405060000 },
+	{ }
+};
+
 static int test_kho_faults_put_any(void *fdt, const void *p)
 {
 	return test_kho_faults_put(fdt, p);
@@ -388,19 +510,29 @@ static int test_kho_faults_get_any(const void *fdt, int node, void *p)
 	return test_kho_faults_get(fdt, node, p);
 }
 
+static void test_kho_faults_give_any(const void *p)
+{
+	test_kho_faults_return(p);
+}
+
+static_assert(TEST_KHO_KIND_FOLIO == 1);
+static_assert(TEST_KHO_KIND_PAGES == 2);
+static_assert(TEST_KHO_KIND_DROPPED == 3);
+static_assert(TEST_KHO_KIND_AREA == 4);
+
 static void test_kho_fill(void *p, bool most)
 {
 	struct test_kho_node *n = p;
 
 	*n = (struct test_kho_node){ };
-	n->seed = most ? 0xffffffff : 0x0;
-	n->items = most ? 0xffffffff : 0x0;
-	n->late = most ? -0x1000ULL : 0;
-	n->nodes = most ? 0xffffffff : 0x1;
+	n->seed = most ? 0x1020304 : 0x0;
+	n->items = most ? 0x1020304 : 0x0;
+	n->late = most ? 0x102030405060000ULL : 0;
+	n->nodes = most ? 0x1020304 : 0x1;
 	memset(&n->directory, 0x5a, sizeof(n->directory));
-	n->directory_crc32 = most ? 0xffffffff : 0x0;
+	n->directory_crc32 = most ? 0x1020304 : 0x0;
 	n->nr_mem = most ? 32 : 0;
-	fill_mem(n->mem, n->nr_mem);
+	fill_mem(n->mem, n->nr_mem, 0x100000);
 }
 
 static const char *test_kho_spoil(void *p, unsigned int i)
@@ -459,6 +591,15 @@ static const struct bad_prop test_kho_bad[] = {
 	{ }
 };
 
+static const struct good_prop test_kho_good[] = {
+	{ "seed", 4, 0x1020304 },
+	{ "items", 4, 0x1020304 },
+	{ "late", 8, 0x102030405060000 },
+	{ "nodes", 4, 0x1020304 },
+	{ "directory-crc32", 4, 0x1020304 },
+	{ }
+};
+
 static int test_kho_put_any(void *fdt, const void *p)
 {
 	return test_kho_put(fdt, p);
@@ -472,6 +613,11 @@ static int test_kho_find_any(const void *fdt)
 static int test_kho_get_any(const void *fdt, int node, void *p)
 {
 	return test_kho_get(fdt, node, p);
+}
+
+static void test_kho_give_any(const void *p)
+{
+	test_kho_return(p);
 }
 
 static void test_kho_item_test(struct kunit *test)
@@ -503,6 +649,7 @@ static const struct node_test node_tests[] = {
 		.fill = kho_bench_fill,
 		.spoil = kho_bench_spoil,
 		.bad = kho_bench_bad,
+		.good = kho_bench_good,
 		.put = kho_bench_put_any,
 		.find = kho_bench_find_any,
 		.get = kho_bench_get_any,
@@ -514,9 +661,11 @@ static const struct node_test node_tests[] = {
 		.fill = kho_sample_fill,
 		.spoil = kho_sample_spoil,
 		.bad = kho_sample_bad,
+		.good = kho_sample_good,
 		.put = kho_sample_put_any,
 		.find = kho_sample_find_any,
 		.get = kho_sample_get_any,
+		.give = kho_sample_give_any,
 	},
 	{
 		.name = "page-hashes",
@@ -525,9 +674,22 @@ static const struct node_test node_tests[] = {
 		.fill = kho_page_hashes_fill,
 		.spoil = kho_page_hashes_spoil,
 		.bad = kho_page_hashes_bad,
+		.good = kho_page_hashes_good,
 		.put = kho_page_hashes_put_any,
 		.find = kho_page_hashes_find_any,
 		.get = kho_page_hashes_get_any,
+	},
+	{
+		.name = "reserve-mem",
+		.desc = "reserve-mem",
+		.fill = kho_reserved_fill,
+		.spoil = kho_reserved_spoil,
+		.bad = kho_reserved_bad,
+		.good = kho_reserved_good,
+		.subs = kho_reserved_subs,
+		.put = kho_reserved_put_any,
+		.find = kho_reserved_find_any,
+		.get = kho_reserved_get_any,
 	},
 	{
 		.name = "reserve-mem",
@@ -536,9 +698,11 @@ static const struct node_test node_tests[] = {
 		.fill = kho_reserved_region_fill,
 		.spoil = kho_reserved_region_spoil,
 		.bad = kho_reserved_region_bad,
+		.good = kho_reserved_region_good,
 		.put = kho_reserved_region_put_any,
 		.find = kho_reserved_region_find_any,
 		.get = kho_reserved_region_get_any,
+		.give = kho_reserved_region_give_any,
 	},
 	{
 		.name = "test-kho-faults",
@@ -547,9 +711,11 @@ static const struct node_test node_tests[] = {
 		.fill = test_kho_faults_fill,
 		.spoil = test_kho_faults_spoil,
 		.bad = test_kho_faults_bad,
+		.good = test_kho_faults_good,
 		.put = test_kho_faults_put_any,
 		.find = test_kho_faults_find_any,
 		.get = test_kho_faults_get_any,
+		.give = test_kho_faults_give_any,
 	},
 	{
 		.name = "test-kho",
@@ -558,11 +724,15 @@ static const struct node_test node_tests[] = {
 		.fill = test_kho_fill,
 		.spoil = test_kho_spoil,
 		.bad = test_kho_bad,
+		.good = test_kho_good,
 		.put = test_kho_put_any,
 		.find = test_kho_find_any,
 		.get = test_kho_get_any,
+		.give = test_kho_give_any,
 	},
 };
+
+#define TEST_FDT_MAX	20480
 
 #include "kho_nodes_test_cases.h"
 
@@ -571,6 +741,7 @@ static struct kunit_case kho_nodes_cases[] = {
 	KUNIT_CASE_PARAM(least_test, node_gen_params),
 	KUNIT_CASE_PARAM(write_limits_test, node_gen_params),
 	KUNIT_CASE_PARAM(read_limits_test, node_gen_params),
+	KUNIT_CASE_PARAM(subnodes_test, node_gen_params),
 	KUNIT_CASE_PARAM(find_test, node_gen_params),
 	KUNIT_CASE(kho_page_hashes_table_test),
 	KUNIT_CASE(test_kho_item_test),

@@ -18,6 +18,8 @@
  * @NO_NUL:    one without a NUL
  * @TWO_TEXTS: two strings
  * @BELL:      one with a character that cannot be printed
+ * @DEL:       one with another
+ * @LATIN:     one with a character that is not ASCII
  */
 enum bad_how {
 	END,
@@ -28,6 +30,8 @@ enum bad_how {
 	NO_NUL,
 	TWO_TEXTS,
 	BELL,
+	DEL,
+	LATIN,
 };
 
 /**
@@ -45,6 +49,38 @@ struct bad_prop {
 };
 
 /**
+ * struct good_prop - what a property is when a node has as much in it as can be
+ * @prop: its name
+ * @len:  four or eight: bytes in a number
+ * @val:  it, or the first of several
+ */
+struct good_prop {
+	const char *prop;
+	unsigned int len;
+	u64 val;
+};
+
+/**
+ * struct sub_test - one kind of a node's numbered subnodes
+ * @prefix:   what its name begins with
+ * @key:      a property that differs in each, or NULL
+ * @min:      so many there have to be
+ * @max:      and no more than this
+ * @put:      writes one of a number
+ * @next:     finds the next
+ * @find_key: finds that of a key, or NULL
+ */
+struct sub_test {
+	const char *prefix;
+	const char *key;
+	unsigned int min;
+	unsigned int max;
+	int (*put)(void *fdt, unsigned int nr);
+	int (*next)(const void *fdt, int node, int prev);
+	int (*find_key)(const void *fdt, int node, const char *key);
+};
+
+/**
  * struct node_test - the functions of a spec's node, or of one of its subnodes
  * @name:  the node's name
  * @desc:  which of its nodes this is
@@ -52,9 +88,12 @@ struct bad_prop {
  * @fill:  makes one with as much in it as can be, or as little
  * @spoil: breaks the rule of that number; returns the name of a property, or NULL
  * @bad:   what must not be read
- * @put:   writes one
+ * @good:  what has to be written
+ * @subs:  its subnodes, or NULL
+ * @put:   writes one, with as many subnodes as there can be
  * @find:  finds it
  * @get:   reads it
+ * @give:  gives up what that has found, or NULL
  */
 struct node_test {
 	const char *name;
@@ -63,9 +102,12 @@ struct node_test {
 	void (*fill)(void *p, bool most);
 	const char *(*spoil)(void *p, unsigned int i);
 	const struct bad_prop *bad;
+	const struct good_prop *good;
+	const struct sub_test *subs;
 	int (*put)(void *fdt, const void *p);
 	int (*find)(const void *fdt);
 	int (*get)(const void *fdt, int node, void *p);
+	void (*give)(const void *p);
 };
 
 static inline void fill_text(char *text, size_t len)
@@ -74,10 +116,19 @@ static inline void fill_text(char *text, size_t len)
 	text[len ? len - 1 : 0] = '\0';
 }
 
-static inline void fill_mem(struct kho_mem *mem, unsigned int nr)
+/* Of text of the same length another for each number */
+static inline void fill_key(char *text, size_t len, unsigned int nr)
+{
+	fill_text(text, len);
+	text[0] = '!' + nr % 90;
+	if (len > 2)
+		text[1] = '!' + nr / 90;
+}
+
+static inline void fill_mem(struct kho_mem *mem, unsigned int nr, u64 len)
 {
 	while (nr--)
-		mem[nr] = (struct kho_mem){ SZ_4G + 2ULL * nr * SZ_1M, SZ_1M };
+		mem[nr] = (struct kho_mem){ (4096 + 2 * nr) * len, len };
 }
 
 static inline u64 sum_mem(const struct kho_mem *mem, unsigned int nr)
@@ -92,11 +143,11 @@ static inline u64 sum_mem(const struct kho_mem *mem, unsigned int nr)
 static inline void fill_u32s(u32 *val, unsigned int nr, u32 step)
 {
 	while (nr--)
-		val[nr] = U32_MAX - nr * step;
+		val[nr] = 0x01020304 + nr * step;
 }
 
 static inline void fill_u64s(u64 *val, unsigned int nr, u64 step)
 {
 	while (nr--)
-		val[nr] = -(nr + 1) * step;
+		val[nr] = (0x0102030405060708 & -step) + nr * step;
 }

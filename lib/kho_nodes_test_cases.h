@@ -3,8 +3,6 @@
  * What is held against each of node_tests[], of kho_nodes_test.c: what was written
  * is read as it was, and nothing beyond a limit is written or read.
  */
-#define TEST_FDT_MAX	SZ_8K
-
 /* Nothing is preserved: there need not be such memory */
 static int write_mem_only(void *fdt, const struct kho_mem *mem, unsigned int nr)
 {
@@ -44,6 +42,19 @@ static const struct node_test *test_begin(struct kunit *test, void **n, void **f
 	return t;
 }
 
+/* Not by what is tested: if both ways are wrong, that goes unnoticed else */
+static void check_numbers(struct kunit *test, const struct good_prop *want,
+			  const void *fdt, int node)
+{
+	for (; want->prop; want++) {
+		const void *cell = fdt_getprop(fdt, node, want->prop, NULL);
+
+		KUNIT_ASSERT_NOT_NULL(test, cell);
+		KUNIT_EXPECT_EQ_MSG(test, want->len == sizeof(u32) ? fdt32_ld(cell) : fdt64_ld(cell),
+				    want->val, "%s", want->prop);
+	}
+}
+
 static void round_trip(struct kunit *test, bool most)
 {
 	void *n, *fdt, *again;
@@ -54,6 +65,8 @@ static void round_trip(struct kunit *test, bool most)
 	KUNIT_ASSERT_EQ(test, write_blob(t, n, fdt), 0);
 	node = t->find(fdt);
 	KUNIT_ASSERT_GE(test, node, 0);
+	if (most)
+		check_numbers(test, t->good, fdt, node);
 	memset(n, 0xa5, t->size);
 	KUNIT_ASSERT_EQ(test, t->get(fdt, node, n), 0);
 
@@ -112,6 +125,10 @@ static int replace(void *fdt, int node, const struct bad_prop *bad)
 		((char *)to)[1] = '\0';
 	if (bad->how == BELL)
 		((char *)to)[0] = '\a';
+	if (bad->how == DEL)
+		((char *)to)[0] = '\x7f';
+	if (bad->how == LATIN)
+		((char *)to)[0] = '\xe4';
 	return 0;
 }
 
@@ -129,6 +146,91 @@ static void read_limits_test(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, t->get(fdt, t->find(fdt), n), -EBADMSG,
 				    "%s, kind %d with %u bytes", bad->prop, bad->how,
 				    bad->len);
+	}
+}
+
+/* One with all in it, which can be changed */
+static int write_most(struct kunit *test, const struct node_test *t, void *n, void *fdt)
+{
+	t->fill(n, true);
+	KUNIT_ASSERT_EQ(test, write_blob(t, n, fdt), 0);
+	KUNIT_ASSERT_EQ(test, fdt_open_into(fdt, fdt, TEST_FDT_MAX), 0);
+	return t->find(fdt);
+}
+
+static void found_test(struct kunit *test, const struct sub_test *s, const void *fdt, int node)
+{
+	unsigned int nr = 0;
+	int sub = 0;
+
+	while ((sub = s->next(fdt, node, sub)) > 0 && nr++ < s->max)
+		if (s->key)
+			KUNIT_EXPECT_EQ(test, s->find_key(fdt, node, fdt_getprop(fdt, sub, s->key, NULL)),
+					sub);
+	KUNIT_EXPECT_EQ(test, nr, s->max);
+	if (s->key)
+		KUNIT_EXPECT_EQ(test, s->find_key(fdt, node, ""), -ENOENT);
+}
+
+static void few_test(struct kunit *test, const struct node_test *t, const struct sub_test *s,
+		     void *n, void *fdt)
+{
+	int node = write_most(test, t, n, fdt);
+	unsigned int nr;
+
+	for (nr = s->max; nr > s->min; nr--)
+		KUNIT_ASSERT_EQ(test, fdt_del_node(fdt, s->next(fdt, node, 0)), 0);
+	KUNIT_EXPECT_EQ(test, t->get(fdt, node, n), 0);
+	if (!nr)
+		return;
+	KUNIT_ASSERT_EQ(test, fdt_del_node(fdt, s->next(fdt, node, 0)), 0);
+	KUNIT_EXPECT_EQ(test, t->get(fdt, node, n), -EBADMSG);
+}
+
+static void same_key_test(struct kunit *test, const struct node_test *t,
+			  const struct sub_test *s, void *n, void *fdt)
+{
+	int node = write_most(test, t, n, fdt);
+	int sub = s->next(fdt, node, 0), other = s->next(fdt, node, sub);
+
+	if (!s->key || other < 0)
+		return;
+	KUNIT_ASSERT_EQ(test, fdt_setprop_string(fdt, other, s->key,
+						 fdt_getprop(fdt, sub, s->key, NULL)), 0);
+	KUNIT_EXPECT_EQ(test, t->get(fdt, node, n), -EBADMSG);
+}
+
+static void many_test(struct kunit *test, const struct node_test *t, const struct sub_test *s,
+		      void *n, void *fdt)
+{
+	int node = write_most(test, t, n, fdt);
+	char name[64];
+
+	KUNIT_ASSERT_GE(test, fdt_add_subnode(fdt, node, "other"), 0);
+	KUNIT_EXPECT_EQ(test, t->get(fdt, node, n), 0);
+	found_test(test, s, fdt, node);
+	snprintf(name, sizeof(name), "%s%u", s->prefix, s->max);
+	KUNIT_ASSERT_GE(test, fdt_add_subnode(fdt, node, name), 0);
+	KUNIT_EXPECT_EQ(test, t->get(fdt, node, n), -EBADMSG);
+
+	node = write_most(test, t, n, fdt);
+	snprintf(name, sizeof(name), "%s%ux", s->prefix, s->max);
+	KUNIT_ASSERT_EQ(test, fdt_del_node(fdt, s->next(fdt, node, 0)), 0);
+	KUNIT_ASSERT_GE(test, fdt_add_subnode(fdt, node, name), 0);
+	KUNIT_EXPECT_EQ(test, t->get(fdt, node, n), -EBADMSG);
+}
+
+static void subnodes_test(struct kunit *test)
+{
+	void *n, *fdt;
+	const struct node_test *t = test_begin(test, &n, &fdt);
+	const struct sub_test *s;
+
+	for (s = t->subs; s && s->prefix; s++) {
+		few_test(test, t, s, n, fdt);
+		same_key_test(test, t, s, n, fdt);
+		many_test(test, t, s, n, fdt);
+		KUNIT_EXPECT_EQ(test, s->put(fdt, s->max), -FDT_ERR_BADVALUE);
 	}
 }
 

@@ -76,6 +76,8 @@ static inline int test_kho_faults_get(const void *fdt, int node,
 				      struct test_kho_faults_node *n)
 {
 	*n = (struct test_kho_faults_node){ };
+	if (!IS_ENABLED(CONFIG_KEXEC_HANDOVER))
+		return -EBADMSG;
 	n->nr_pages = !!fdt_getprop(fdt, node, "pages", NULL);
 
 	return kho_node_get_mem(fdt, node, n->mem, &n->nr_mem, 40,

@@ -92,6 +92,8 @@ static inline int test_kho_find(const void *fdt)
 static inline int test_kho_get(const void *fdt, int node, struct test_kho_node *n)
 {
 	*n = (struct test_kho_node){ };
+	if (!IS_ENABLED(CONFIG_KEXEC_HANDOVER))
+		return -EBADMSG;
 	n->nr_mem = !!fdt_getprop(fdt, node, "mem", NULL);
 
 	return (n->nr_mem ? kho_node_get_mem(fdt, node, n->mem, &n->nr_mem, 1,

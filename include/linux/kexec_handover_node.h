@@ -52,7 +52,15 @@ int kho_node_get_mem(const void *fdt, int node, struct kho_mem *mem,
 int kho_node_get_total(const void *fdt, int node, const char *prop, u64 total,
 		       const struct kho_mem *mem, unsigned int nr);
 
+int kho_node_get_subnodes(const void *fdt, int node, const char *prefix,
+			  const char *key, unsigned int min, unsigned int max);
+
 #ifdef CONFIG_KEXEC_HANDOVER
+
+static inline int kho_node_end(void *fdt)
+{
+	return fdt_end_node(fdt);
+}
 
 int kho_node_begin(void *fdt, const char *name, const char *compatible, size_t len);
 int kho_node_begin_nr(void *fdt, const char *prefix, unsigned int nr,
@@ -65,6 +73,11 @@ int kho_node_next(const void *fdt, int node, int prev, const char *prefix);
 #else /* !CONFIG_KEXEC_HANDOVER */
 
 /* Whatever comes first fails, so the compiler drops what is behind it */
+
+static inline int kho_node_end(void *fdt)
+{
+	return -FDT_ERR_NOSPACE;
+}
 
 static inline int kho_node_begin(void *fdt, const char *name, const char *compatible,
 				 size_t len)

@@ -75,6 +75,8 @@ static inline int kho_sample_find(const void *fdt)
 static inline int kho_sample_get(const void *fdt, int node, struct kho_sample_node *n)
 {
 	*n = (struct kho_sample_node){ };
+	if (!IS_ENABLED(CONFIG_KEXEC_HANDOVER))
+		return -EBADMSG;
 	n->has_from = !!fdt_getprop(fdt, node, "from", NULL);
 
 	return kho_node_get_mem(fdt, node, n->mem, &n->nr_mem, 1, KHO_SAMPLE_MEM_MAX,

@@ -81,9 +81,12 @@ def sub_errors(fdt, node, spec, path, strict):
         name = fdt.get_name(sub)
         kind = next((s for s in spec.subnodes
                      if re.fullmatch(re.escape(s.stem) + r"\d+", name)), None)
+        stem = next((s.stem for s in spec.subnodes if name.startswith(s.stem)), None)
         if kind:
             found[kind.name].append(sub)
             yield from node_errors(fdt, sub, kind, f"{path}/{name}", strict)
+        elif stem:
+            yield f"{path}/{name}: no number behind {stem}"
         elif strict and not spec.is_root:
             yield f"{path}/{name}: no such subnode in the spec"
     for s in spec.subnodes:
@@ -111,7 +114,7 @@ def errors(data, specs, strict):
 def format_errors(fdt, node, specs, path, strict):
     formats = read(fdt, node).get("compatible", b"")
     names = formats.decode("ascii", "replace").split("\0")[:-1]
-    spec = next((s for n in names for s in specs if n in [s.compatible, *s.falls_back]), None)
+    spec = next((s for n in names for s in specs if n == s.compatible), None)
     if spec is None:
         if strict or path == "/":
             yield f"{path}: compatible: no spec of {', '.join(names) or 'nothing'}"

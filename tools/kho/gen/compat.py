@@ -15,9 +15,9 @@ def same(new, old, where, what, names):
             breaks(where, f"{what}: {name}: was {a}, is {b}")
 
 
-def layout(struct):
+def layout(spec, struct):
     """All of a structure but its words."""
-    return [{k: v for k, v in f.items() if k != "doc"}
+    return [{k: spec.values(v) if k == "enum" else v for k, v in f.items() if k != "doc"}
             for f in [*struct["fields"], struct.get("rest", {})]]
 
 
@@ -26,7 +26,7 @@ def payload(old, new):
         now = next((s for s in new.payload if s["struct"] == was["struct"]), None)
         if now is None:
             breaks(new.where("payload"), f"{was['struct']}: is gone")
-        if layout(was) != layout(now):
+        if layout(old, was) != layout(new, now):
             breaks(new.where("payload", new.payload.index(now)),
                    f"{was['struct']}: has other fields")
 
@@ -51,14 +51,16 @@ def properties(old, new, spec, at):
 
 def check(old, new):
     """Bad, unless readers and writers of both understand each other."""
-    if old.compatible not in [new.compatible, *new.falls_back]:
-        return
     where = new.where("compatible")
+    if old.compatible != new.compatible:
+        raise Bad(f"{where}: compatible: is not {old.compatible}: of different formats nothing "
+                  "is compared")
     same(new, old, where, new.name, ["name"])
-    if new.compatible == old.compatible and new.revision < old.revision:
+    if new.revision < old.revision:
         raise Bad(f"{new.where('revision')}: revision: {old.revision} is released, this is "
                   f"{new.revision}")
     properties(old, new, new, ("properties",))
+    added = [p.name for p in new.props if p.since > old.revision]
     subs = {s.name: (i, s) for i, s in enumerate(new.subnodes)}
     for s in old.subnodes:
         if s.name not in subs:
@@ -66,11 +68,12 @@ def check(old, new):
         i, now = subs.pop(s.name)
         same(now, s, new.where("subnodes", i), s.name, ["min", "max", "key"])
         properties(s, now, new, ("subnodes", i, "properties"))
+        added += [p.name for p in now.props if p.since > old.revision]
     for name, (i, s) in subs.items():
         if s.min:
             breaks(new.where("subnodes", i), f"{name}: is new, and there must be one")
+        added.append(name)
     payload(old, new)
-    changed = [p.name for p in new.props if p.since > old.revision]
-    if new.compatible == old.compatible and changed and new.revision == old.revision:
+    if added and new.revision == old.revision:
         raise Bad(f"{new.where('revision')}: revision: {old.revision} is released without "
-                  f"{changed[0]}")
+                  f"{added[0]}")

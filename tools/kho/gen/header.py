@@ -90,9 +90,6 @@ def defines(spec):
     rows = [(f"{spec.prefix}_compatible".upper(), f'"{spec.compatible}"')]
     if not spec.is_root:
         rows.insert(0, (f"{spec.prefix}_node".upper(), f'"{spec.name}"'))
-    if spec.falls_back:
-        formats = "\\0".join([spec.compatible, *spec.falls_back])
-        rows.append((f"{spec.prefix}_formats".upper(), f'"{formats}"'))
     for node in [spec, *spec.subnodes]:
         if node is not spec:
             rows.append((f"{node.prefix}_max".upper(), str(node.max)))
@@ -205,7 +202,7 @@ FIND = ["Return: its offset, or -ENOENT."]
 
 
 def begin_args(spec):
-    name = f"{spec.prefix}_{'formats' if spec.falls_back else 'compatible'}".upper()
+    name = f"{spec.prefix}_compatible".upper()
     return ["fdt", f"{spec.prefix}_node".upper(), name, f"sizeof({name})"]
 
 
@@ -245,7 +242,7 @@ def begin_end(spec):
         args.append((f"const struct {struct_name(spec)} *n", "what it says, but for its subnodes"))
         calls += [(condition(p), *put_args(spec, p)) for p in spec.props]
         calls += totals(spec, "put", [])
-    end = [("", "fdt_end_node", ["fdt"])]
+    end = [("", "kho_node_end", ["fdt"])]
     return [function("int", f"{spec.prefix}_begin", "begin the node", args, WRITE, chain(calls)),
             function("int", f"{spec.prefix}_end", "end the node", [FDT_OUT], WRITE, chain(end))]
 
@@ -268,15 +265,29 @@ def get(node):
     calls = [(condition(p) if p.type != "flag" else "", *get_args(node, p))
              for p in sorted(node.props, key=lambda p: p.type != "mem")]
     calls += totals(node, "get", ["fdt", "node"])
-    body = f"\t*n = (struct {struct_name(node)}){{ }};\n"
+    args = [FDT_IN, ("int node", "its offset")]
+    body, tail = "", []
+    if node is node.spec and node.subnodes:
+        calls += subnodes(node)
+        tail = ["Its subnodes are counted, not read: once this is 0, there are no more than allowed."]
+    if node.props:
+        args.append((f"struct {struct_name(node)} *n", "filled with what it says"))
+        body = f"\t*n = (struct {struct_name(node)}){{ }};\n"
+    # Without KHO there is no node, and nothing to link: the compiler drops all else
+    body += "\tif (!IS_ENABLED(CONFIG_KEXEC_HANDOVER))\n\t\treturn -EBADMSG;\n"
     for p in node.props:
         if p.optional and p.type != "flag":
             body += f'\t{condition(p)} = !!fdt_getprop(fdt, node, "{p.name}", NULL);\n'
     return function("int", get_name(node), f"read {one(node)}, and check all of it",
-                    [FDT_IN, ("int node", "its offset"),
-                     (f"struct {struct_name(node)} *n", "filled with what it says")],
-                    ["Return: 0, or -EBADMSG after a line that says what is wrong."],
+                    args, [*tail, "Return: 0, or -EBADMSG after a line that says what is wrong."],
                     body + "\n" + chain(calls))
+
+
+def subnodes(spec):
+    """Checks of how many there are, and that their keys differ."""
+    return [("", "kho_node_get_subnodes",
+             ["fdt", "node", f'"{s.stem}"', f'"{s.key}"' if s.key else "NULL", str(s.min),
+              f"{s.prefix}_max".upper()]) for s in spec.subnodes]
 
 
 def give_back(node):
@@ -359,7 +370,7 @@ def header(spec, spec_path):
         for s in spec.subnodes:
             parts += walk(spec, s)
         for node in [spec, *spec.subnodes]:
-            if node.props:
+            if node.props or node is spec:
                 parts += [get(node), *give_back(node)]
         for s in spec.payload:
             parts += payload(spec, s)

@@ -46,9 +46,8 @@ def heading(text, line):
 
 def section(spec):
     title = "The root" if spec.is_root else spec.name
-    formats = ", ".join(f'``{c}``' for c in [spec.compatible, *spec.falls_back])
     out = [heading(title, "="), wrap(spec.doc, "", "") + "\n",
-           f"Format {formats}, revision {spec.revision}. Owner: ``{spec.owner}``; header: "
+           f"Format ``{spec.compatible}``, revision {spec.revision}. Owner: ``{spec.owner}``; header: "
            f"``{spec.header}``.\n"]
     out[2] = wrap(out[2], "", "") + "\n"
     out += [properties(spec)] if spec.props else []

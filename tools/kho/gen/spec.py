@@ -44,7 +44,7 @@ class Property:
             self.min = p.get(f"min-{kind}", 0 if self.type in ARRAYS and not self.optional else 1)
             self.max = p.get(f"max-{kind}", 1)
         elif self.type == "enum":
-            values = spec.values(self.enum)
+            values = spec.values(self.enum).values()
             self.min, self.max = min(values), max(values)
         elif self.type == "flag":
             self.min = self.max = 0
@@ -86,7 +86,6 @@ class Spec(Node):
         self.data, self.lines, self.path = data, lines, path
         self.enums = data.get("enums", [])
         self.compatible, self.revision = data["compatible"], data["revision"]
-        self.falls_back = data.get("falls-back", [])
         self.owner, self.header = data["owner"], data["header"]
         self.payload = data.get("payload", [])
         super().__init__(data, self, data["c-prefix"])
@@ -95,7 +94,9 @@ class Spec(Node):
         self.is_root = self.name == "/"
 
     def values(self, name):
-        return [v["value"] for e in self.enums if e["name"] == name for v in e["values"]]
+        """{name: value}"""
+        return {v["name"]: v["value"] for e in self.enums if e["name"] == name
+                for v in e["values"]}
 
     def where(self, *path):
         while path and path not in self.lines:

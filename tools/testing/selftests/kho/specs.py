@@ -69,6 +69,24 @@ class Tests:
         self.kho_gen("--out", tree)
         changed = [p for p, t in before.items() if p.stat().st_mtime_ns != t]
         self.expect(changed == [target], "only that is written again", str(changed))
+        self.held("kho-sample", "type: u32, min: 1", "type: u64, min: 1",
+                  "needs a new compatible")
+        self.held("kho-bench", "revision: 1", "revision: 2", "", good=True)
+        self.held("kho-bench", "revision: 1", "revision: 3",
+                  "follows what was never released: there is no kho-bench-v1.2.yaml")
+
+    def held(self, name, was, now, want, good=False):
+        """--check holds what is there against all that was released."""
+        tree = self.out / "held"
+        shutil.rmtree(tree, ignore_errors=True)
+        shutil.copytree(self.specs, tree / "specs",
+                        ignore=shutil.ignore_patterns("schema.yaml", "released"))
+        changed = tree / f"specs/{name}.yaml"
+        changed.write_text(changed.read_text().replace(was, now))
+        self.kho_gen("--specs", tree / "specs", "--out", tree)
+        code, said = self.kho_gen("--check", "--specs", tree / "specs", "--out", tree)
+        self.expect(code == 0 if good else code == 1 and want in said,
+                    f"{name} as {now} is {'fresh' if good else 'refused'}", said)
 
     def bad(self):
         """Each mistake, as the file's second line has it."""
@@ -77,15 +95,20 @@ class Tests:
             lone = self.out / "bad" / f.stem
             lone.mkdir(parents=True)
             shutil.copy(f, lone)
+            # Some are a mistake beside another spec only
+            with_it = f.with_suffix("") / "other.yaml"
+            if with_it.exists():
+                shutil.copy(with_it, lone / "a-other.yaml")
             code, said = self.kho_gen("--specs", lone, "--out", lone)
             self.expect(code == 1 and f"{f.name}:{want}" in said,
                         f"mistake {f.stem}", said)
 
     def compat(self):
-        """Each change, against the revision that the file's second line names."""
+        """Each change, against what the file's second line names, in old/ or released."""
         for f in sorted((self.here / "specs/compat").glob("*.yaml")):
             old, _, want = f.read_text().splitlines()[1].removeprefix("# expect: ").partition(": ")
-            code, said = self.kho_gen("--compat", self.specs / f"released/{old}.yaml", f)
+            places = [f.parent / f"old/{old}.yaml", self.specs / f"released/{old}.yaml"]
+            code, said = self.kho_gen("--compat", next(p for p in places if p.exists()), f)
             good = code == 0 and not said if want == "good" else \
                 code == 1 and said.strip().endswith(f"{f.name}:{want}")
             self.expect(good, f"change {f.stem}", said)
@@ -118,7 +141,8 @@ class Tests:
     def written(self, nodes):
         to = nodes.parent / "written"
         to.mkdir()
-        self.call(nodes, "write", to)
+        code, said = self.call(nodes, "write", to)
+        self.expect(code == 0 and any(to.glob("*.dtb")), f"{nodes.parent.name} writes blobs", said)
         return sorted(to.glob("*.dtb"))
 
     def generated(self, nodes, least):
