@@ -20,7 +20,8 @@ def read(fdt, node):
     found, at = {}, fdt.first_property_offset(node, QUIET)
     while at >= 0:
         p = fdt.get_property_by_offset(at)
-        found[p.name] = bytes(p)
+        # Of two of a name libfdt finds the first
+        found.setdefault(p.name, bytes(p))
         at = fdt.next_property_offset(at, QUIET)
     return found
 
@@ -107,6 +108,9 @@ def errors(data, specs, strict):
         for node in subnodes(fdt, 0):
             yield from format_errors(fdt, node, [s for s in specs if not s.is_root],
                                      "/" + fdt.get_name(node), strict)
+    except (SystemError, UnicodeDecodeError):
+        # libfdt's own words for that are about its machinery
+        yield "a name is not ASCII"
     except libfdt.FdtException as e:
         yield f"no FDT: {libfdt.strerror(e.err)}"
 

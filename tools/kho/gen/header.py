@@ -3,6 +3,7 @@
 
 import textwrap
 
+from . import names
 from .spec import c_name
 
 WIDTH = 88
@@ -357,7 +358,7 @@ def generated(spec_path):
 
 
 def header(spec, spec_path):
-    guard = spec.header.rsplit("/", 1)[-1].upper().replace(".", "_")
+    guard = names.guard(spec)
     parts = [defines(spec)]
     if not spec.is_root:
         parts += enums(spec)

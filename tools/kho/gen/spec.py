@@ -6,9 +6,10 @@ from pathlib import Path
 
 import yaml
 
-KEYWORDS = set("""auto bool break case char const continue default do double else enum extern
-float for goto if inline int long register restrict return short signed sizeof static struct
-switch typedef union unsigned void volatile while node fdt""".split())
+# Of the tree, not of a driver
+RESERVED = ("compatible", "name", "phandle")
+# Of what describes a node, which lies on the stack of whoever writes or reads one
+STRUCT_MAX = 1536
 LARGEST = {"u32": 2 ** 32 - 1, "u64": 2 ** 64 - 1}
 SIZE = {"u8": 1, "u16": 2, "u32": 4, "u64": 8, "enum": 4, "u32-array": 4, "u64-array": 8,
         "string": 1, "bytes": 1, "mem": 16, "vmalloc": 16, "flag": 1}
@@ -55,6 +56,10 @@ class Property:
         """Whether its C member has a number of elements beside it."""
         return self.type in ("u32-array", "u64-array", "mem", "bytes") or (
             self.type == "vmalloc" and self.max > 1)
+
+    def room(self):
+        """Bytes in the C structure, at most."""
+        return -(-self.size * max(self.max if self.size == 1 or self.counted() else 1, 1) // 8) * 8 + 8
 
     def has(self):
         """Whether its C member has a bool beside it that says if it is there."""
@@ -144,6 +149,10 @@ def leaf(error):
 
 def say(error):
     """jsonschema's words for the commonest mistakes are about its own machinery."""
+    if error.validator == "const" and error.validator_value is True:
+        return "is true, or left out"
+    if error.validator == "type" and isinstance(error.instance, bool):
+        return f"to YAML this is the boolean {error.instance}: quote it"
     if error.validator == "unevaluatedProperties":
         names = error.message.split("(")[-1].split(" were ")[0].split(" was ")[0]
         return f"{names} cannot be said of this type"
@@ -170,13 +179,13 @@ def check_schema(data, lines, path, schema):
 
 
 def check_names(spec, node, at):
-    seen = {"compatible": 0} if node is spec else {}
+    seen = {}
     for i, p in enumerate(node.props):
         where = spec.where(*at, "properties", i)
         if p.name in seen:
             raise Bad(f"{where}: {p.name}: there are two of this name")
-        if p.c in KEYWORDS:
-            raise Bad(f"{where}: {p.name}: is a word of C's")
+        if p.name in RESERVED and not spec.is_root:
+            raise Bad(f"{where}: {p.name}: is no name for a property of a driver's")
         seen[p.name] = p
     return seen
 
@@ -190,10 +199,20 @@ def check_property(spec, node, p, where, seen):
         raise Bad(f"{where}: mem: a property of this name has type mem")
     if p.align and p.align & (p.align - 1):
         raise Bad(f"{where}: {p.name}: align: {p.align} is no power of two")
+    if p.type == "u32-array" and (p.align or p.unit == "phys"):
+        raise Bad(f"{where}: {p.name}: physical addresses are u64")
     if p.align and p.type != "mem" and p.unit != "phys":
         raise Bad(f"{where}: {p.name}: align: only a physical address has one")
+    if p.type == "u64" and p.unit == "phys" and (p.min, p.max) != (0, LARGEST["u64"]):
+        raise Bad(f"{where}: {p.name}: a physical address has an align, not a min or max")
+    if p.type == "string" and p.max < 2:
+        raise Bad(f"{where}: {p.name}: max-len: there is room for a NUL only")
     if p.total and getattr(seen.get(p.total), "type", "") != "u64":
         raise Bad(f"{where}: {p.name}: total: {p.total} is no u64 of this node")
+    if p.total and seen[p.total].optional:
+        raise Bad(f"{where}: {p.name}: total: {p.total} is optional")
+    if p.total and (seen[p.total].min > 1 or seen[p.total].max < LARGEST["u64"]):
+        raise Bad(f"{where}: {p.name}: total: {p.total} has limits, and those of {p.name} count")
     if p.since > spec.revision:
         raise Bad(f"{where}: {p.name}: since: {p.since} is above the revision, {spec.revision}")
     if p.since > 1 and not p.optional:
@@ -208,10 +227,16 @@ def check_meaning(spec):
         values = [v["value"] for v in e["values"]]
         if values != list(range(values[0], values[0] + len(values))):
             raise Bad(f"{spec.where('enums', i)}: {e['name']}: the values do not follow each other")
+    if not spec.props and not spec.subnodes:
+        raise Bad(f"{spec.where('properties')}: properties: there are none, nor subnodes")
     for at, node in [((), spec)] + [(("subnodes", i), s) for i, s in enumerate(spec.subnodes)]:
         seen = check_names(spec, node, at)
         for i, p in enumerate(node.props):
             check_property(spec, node, p, spec.where(*at, "properties", i), seen)
+        room = sum(p.room() for p in node.props)
+        if room > STRUCT_MAX and not spec.is_root:
+            raise Bad(f"{spec.where(*at, 'properties')}: {node.name}: {room} bytes are too many for "
+                      f"a stack, {STRUCT_MAX} are allowed: preserve memory for it")
         if node.key and getattr(seen.get(node.key), "type", "") != "string":
             raise Bad(f"{spec.where(*at, 'repeat')}: {node.name}: key: {node.key} is no string of "
                       "it")
