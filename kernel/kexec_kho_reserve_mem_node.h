@@ -111,7 +111,7 @@ static inline int kho_reserved_find_region(const void *fdt, int node, const char
  * @fdt: kho_get_fdt()
  * @node: its offset
  *
- * Its subnodes are counted, not read: once this is 0, there are no more than allowed.
+ * Its subnodes are counted, not read: once this is 0, there are no more than may be.
  *
  * Return: 0, or -EBADMSG after a line that says what is wrong.
  */

@@ -48,10 +48,11 @@ static void check_numbers(struct kunit *test, const struct good_prop *want,
 {
 	for (; want->prop; want++) {
 		const void *cell = fdt_getprop(fdt, node, want->prop, NULL);
+		u64 val;
 
 		KUNIT_ASSERT_NOT_NULL(test, cell);
-		KUNIT_EXPECT_EQ_MSG(test, want->len == sizeof(u32) ? fdt32_ld(cell) : fdt64_ld(cell),
-				    want->val, "%s", want->prop);
+		val = want->len == sizeof(u32) ? fdt32_ld(cell) : fdt64_ld(cell);
+		KUNIT_EXPECT_EQ_MSG(test, val, want->val, "%s", want->prop);
 	}
 }
 
@@ -163,10 +164,12 @@ static void found_test(struct kunit *test, const struct sub_test *s, const void 
 	unsigned int nr = 0;
 	int sub = 0;
 
-	while ((sub = s->next(fdt, node, sub)) > 0 && nr++ < s->max)
-		if (s->key)
-			KUNIT_EXPECT_EQ(test, s->find_key(fdt, node, fdt_getprop(fdt, sub, s->key, NULL)),
-					sub);
+	while ((sub = s->next(fdt, node, sub)) > 0 && nr++ < s->max) {
+		const char *key = s->key ? fdt_getprop(fdt, sub, s->key, NULL) : NULL;
+
+		if (key)
+			KUNIT_EXPECT_EQ(test, s->find_key(fdt, node, key), sub);
+	}
 	KUNIT_EXPECT_EQ(test, nr, s->max);
 	if (s->key)
 		KUNIT_EXPECT_EQ(test, s->find_key(fdt, node, ""), -ENOENT);

@@ -270,7 +270,8 @@ def get(node):
     body, tail = "", []
     if node is node.spec and node.subnodes:
         calls += subnodes(node)
-        tail = ["Its subnodes are counted, not read: once this is 0, there are no more than allowed."]
+        tail = ["Its subnodes are counted, not read: once this is 0, there are no more than may "
+                "be."]
     if node.props:
         args.append((f"struct {struct_name(node)} *n", "filled with what it says"))
         body = f"\t*n = (struct {struct_name(node)}){{ }};\n"

@@ -59,7 +59,8 @@ class Property:
 
     def room(self):
         """Bytes in the C structure, at most."""
-        return -(-self.size * max(self.max if self.size == 1 or self.counted() else 1, 1) // 8) * 8 + 8
+        nr = self.max if self.size == 1 or self.counted() else 1
+        return -(-self.size * nr // 8) * 8 + 8
 
     def has(self):
         """Whether its C member has a bool beside it that says if it is there."""
@@ -235,8 +236,8 @@ def check_meaning(spec):
             check_property(spec, node, p, spec.where(*at, "properties", i), seen)
         room = sum(p.room() for p in node.props)
         if room > STRUCT_MAX and not spec.is_root:
-            raise Bad(f"{spec.where(*at, 'properties')}: {node.name}: {room} bytes are too many for "
-                      f"a stack, {STRUCT_MAX} are allowed: preserve memory for it")
+            raise Bad(f"{spec.where(*at, 'properties')}: {node.name}: {room} bytes are too many "
+                      f"for a stack, {STRUCT_MAX} are allowed: preserve memory for it")
         if node.key and getattr(seen.get(node.key), "type", "") != "string":
             raise Bad(f"{spec.where(*at, 'repeat')}: {node.name}: key: {node.key} is no string of "
                       "it")

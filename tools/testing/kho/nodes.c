@@ -64,6 +64,8 @@ static unsigned int test_give(const struct node_test *t, const struct bad_prop *
 	int node, len;
 
 	must(t->size <= sizeof(n));
+	if (setjmp(test.stop))
+		return 1;
 	node = write_most(&test, t, n, fdt);
 	if (bad->how && replace(fdt, node, bad))
 		return 1;

@@ -31,6 +31,8 @@ DAMAGED = [
      "/reserve-mem: two subnodes have the label oops"),
     ("reserve-mem-v1.1", ["-c", "/reserve-mem/other"],
      "/reserve-mem/other: no such subnode in the spec"),
+    ("reserve-mem-v1.1", ["-c", "/reserve-mem/region-x"],
+     "/reserve-mem/region-x: no number behind region-"),
     ("test-kho-faults-v1.1", ["-t", "x", "/test-kho-faults", "areas", "0", "0", "0", "0"],
      "/test-kho-faults: areas: 1 elements, not 12 to 12"),
 ]
@@ -114,7 +116,8 @@ class Tests:
         script = ("import sys; sys.dont_write_bytecode = True; sys.path.insert(0, sys.argv[1])\n"
                   "from pathlib import Path; from gen import names, spec\n"
                   "specs = Path(sys.argv[2]); schema = Path(sys.argv[3])\n"
-                  "for s in spec.load_all([f for f in specs.glob('*.yaml') if f != schema], schema):\n"
+                  "files = [f for f in specs.glob('*.yaml') if f != schema]\n"
+                  "for s in spec.load_all(files, schema):\n"
                   "    print(*(n for _, n, _ in names.names(s)))")
         known = set(run(["python3", "-c", script, self.linux / "tools/kho", specs,
                          self.specs / "schema.yaml"]).split())
@@ -211,12 +214,14 @@ class Tests:
         source.write_text('#include <stdio.h>\n#include "lib/all_node.h"\n' + "".join(
             f"int call_{n}(const void *fdt, int node, struct all_node *n, struct all_part *p)\n"
             f"{{\n\treturn {n}({ARGS[n.removeprefix('all_')]});\n}}\n" for n in calls))
-        run(["gcc", "-O2", "-w", "-c", source, "-o", to, "-DCONFIG_64BIT", "-DCONFIG_PHYS_ADDR_T_64BIT",
-             *(f"-I{d}" for d in (tree, self.here / "include", self.here, self.out / "all-types/gen/include",
-                                  self.linux / "scripts/dtc/libfdt", self.linux / "tools/include")),
+        where = (tree, self.here / "include", self.here, self.out / "all-types/gen/include",
+                 self.linux / "scripts/dtc/libfdt", self.linux / "tools/include")
+        run(["gcc", "-O2", "-w", "-c", source, "-o", to, "-DCONFIG_64BIT",
+             "-DCONFIG_PHYS_ADDR_T_64BIT", *(f"-I{d}" for d in where),
              "-include", "linux/kconfig.h"], log=self.out / "without.log")
         said = run(["nm", "-u", to])
-        self.expect(len(calls) > 5 and not said.strip(), "without KHO there is nothing to link", said)
+        self.expect(len(calls) > 5 and not said.strip(), "without KHO there is nothing to link",
+                    said)
 
     def golden(self, nodes):
         """Blobs of every revision that was released, and blobs that are wrong."""
