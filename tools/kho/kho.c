@@ -4,11 +4,8 @@
  * Documentation/kho/kho.rst is its manual.
  */
 #include <getopt.h>
-#include <stdarg.h>
 
 #include "kho.h"
-
-struct options opt = { .root = "", .timeout = -1 };
 
 /* One that sets something says what; the others are in set_option() */
 static const struct known {
@@ -72,21 +69,6 @@ static const struct verb {
 	{ "kexec", "nNfl" TARGET, "[VERSION]", "check, load, activate, and go", 1, verb_kexec },
 	{ "wait", "t", "[claimed|active|inactive]", "wait for that", 1, verb_wait },
 };
-
-/* Say "kho: WHAT: WHY; DO"; with @what NULL only return @code */
-int fail(int code, const char *what, const char *fmt, ...)
-{
-	va_list args;
-
-	if (!what)
-		return code;
-	fprintf(stderr, "kho: %s: ", what);
-	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
-	va_end(args);
-	fputc('\n', stderr);
-	return code;
-}
 
 static const struct verb *find_verb(const char *name)
 {

@@ -58,10 +58,6 @@ struct options {
 	const char *args[2];		/* what follows the verb */
 };
 
-extern struct options opt;
-
-int fail(int code, const char *what, const char *fmt, ...) __printf(3, 4);
-
 /* sys.c: files below --root, and the kernel's log */
 #define SYS_KHO		"/sys/kernel/kho"
 #define SYS_FW		"/sys/firmware/kho"
@@ -152,6 +148,7 @@ const char *cmdline_value(const char *cmdline, const char *name, size_t *len);
 bool cmdline_has_kho(const char *cmdline);
 int target_config(const struct target *t, const char *option);
 u64 target_need(const struct target *t, u64 ram);
+void put_target(json_object *doc, const struct target *t);
 
 /* change.c: the steps that are verbs, too */
 int do_load(const struct target *t);
@@ -166,21 +163,27 @@ static inline void auto_target(struct target *t)
 	target_free(t);
 }
 
-/* live.c: what could lose the state at a kexec */
+/* findings.c: what checks have found */
 enum verdict { CHECK_OK, CHECK_WARN, CHECK_FAIL };
 
 void found(json_object *list, enum verdict v, const char *check, const char *todo,
 	   const char *fmt, ...) __printf(5, 6);
 bool found_failures(json_object *list);
-void live_checks(json_object *list, const struct target *t);
-void live_node_checks(json_object *list, const struct target *t);
+bool found_has_columns(void);
 void print_findings(json_object *list, json_object *doc);
 
-/* check.c */
-void put_target(json_object *doc, const struct target *t);
+/* check_blob.c */
 void check_blob(json_object *list, const struct blob *blob);
 
+/* live.c: what could lose the state at a kexec */
+void live_checks(json_object *list, const struct target *t);
+void live_node_checks(json_object *list, const struct target *t);
+
 /* out.c: for people, and for programs */
+extern struct options opt;
+
+int fail(int code, const char *what, const char *fmt, ...) __printf(3, 4);
+
 enum column_kind { COL_TEXT, COL_SIZE, COL_ADDR };
 
 struct column {

@@ -1,12 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kho: output. Everything is a JSON object first. Programs get it as it is;
- * people get tables of the same, with sizes and addresses in their own units.
+ * kho: output, and the options that say how it is wanted. Everything is a JSON object
+ * first. Programs get it as it is; people get tables of the same, with sizes and
+ * addresses in their own units.
  */
 #include <libsmartcols/libsmartcols.h>
+#include <stdarg.h>
 #include <strings.h>
 
 #include "kho.h"
+
+struct options opt = { .root = "", .timeout = -1 };
+
+/* Say "kho: WHAT: WHY; DO"; with @what NULL only return @code */
+int fail(int code, const char *what, const char *fmt, ...)
+{
+	va_list args;
+
+	if (!what)
+		return code;
+	fprintf(stderr, "kho: %s: ", what);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return code;
+}
 
 struct out_table {
 	struct libscols_table *scols;

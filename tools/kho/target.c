@@ -372,3 +372,11 @@ char *target_next_boot(void)
 	}
 	return NULL;
 }
+
+void put_target(json_object *doc, const struct target *t)
+{
+	put_str(doc, "target", t->version);
+	put_str(doc, "kernel", t->kernel);
+	put_str(doc, "initrd", t->initrd);
+	put_str(doc, "command-line", t->cmdline);
+}
