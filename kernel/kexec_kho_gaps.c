@@ -404,7 +404,7 @@ void __init kho_memory_release(void)
 	if (!kho_scratch.len)
 		return;
 
-	kho_scratch_release();
+	kho_scratch_release(!kho_in.fdt);
 	totalram_pages_add(free_held());
 	/* Where memblock stays, it is asked for as long as the kernel runs */
 	memblock_forget_held();

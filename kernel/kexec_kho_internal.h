@@ -35,7 +35,7 @@ void kho_scratch_drop(void);
 bool kho_scratch_has(u64 addr);
 void kho_scratch_hold(void);
 void kho_scratch_reserve(u64 initrd);
-void kho_scratch_release(void);
+void kho_scratch_release(bool is_new);
 
 /* kexec_kho_table.c */
 /**

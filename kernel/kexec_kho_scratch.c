@@ -359,16 +359,17 @@ static bool __init is_all_held(void)
 
 /**
  * kho_scratch_release() - have scratch ready for the page allocator, as CMA
+ * @is_new: nothing was handed over
  *
  * A pageblock has one type: what is in the same one as other memory, because
  * the kernel that chose scratch has other pages, stays reserved.
  *
- * On a boot without a handover, somebody else may have found a table of firmware there
- * since, which the next kernel's image must not be put over.
+ * Where it is new, somebody else may have found a table of firmware there since, which
+ * the next kernel's image must not be put over.
  *
  * Context: before kho_memory_release() frees what is held.
  */
-void __init kho_scratch_release(void)
+void __init kho_scratch_release(bool is_new)
 {
 	u64 block = pageblock_nr_pages * PAGE_SIZE;
 	u64 end = kho_scratch.addr + kho_scratch.len;
@@ -376,7 +377,7 @@ void __init kho_scratch_release(void)
 	u64 to = max(ALIGN_DOWN(end, block), from);
 	unsigned long pfn;
 
-	if (!kho_in.fdt && !is_all_held()) {
+	if (is_new && !is_all_held()) {
 		pr_err("firmware has a table in scratch: kexec handover is off; try another kho_scratch=\n");
 		kho_scratch = (struct kho_mem){ };
 		kho_enabled = false;

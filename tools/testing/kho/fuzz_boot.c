@@ -171,7 +171,7 @@ static void check_new_scratch(void)
 	must(all_are(s.addr, s.len, IN_RAM | USED, IN_RAM));
 	must(memblock_is_held(s.addr, s.len));
 	memblock_reserve(table, 300);
-	kho_scratch_release();
+	kho_scratch_release(true);
 	must(!kho_is_enabled() && !kho_scratch.len);
 	memblock_forget_held();
 	must(memblock_is_region_reserved(table, 300));
