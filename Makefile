@@ -16,6 +16,7 @@ fuzz: SETUP := none fuzz
 bench: SETUP := $(or $(ARCH),x86_64) bench
 cross: SETUP := none cross
 docs: SETUP := none docs
+deb: SETUP := $(or $(ARCH),none) deb
 
 demo: tree ## hand state from one kernel to the next, and show it
 	@$(VMTEST) demo
@@ -38,6 +39,9 @@ cross: tree ## check that without the option nothing is different, on 6 architec
 
 docs: tree ## make the pages of Documentation/kho: build/docs/kho/index.html
 	@tools/testing/selftests/kho/docs.py --linux build/linux --build build
+
+deb: tree ## make Debian packages; FLAVOUR=cloud-amd64 (an hour or more), amd64, small (minutes)
+	@packaging/debs $(ARCH:%=--arch %) $(FLAVOUR:%=--flavour %) $(REVISION:%=--revision %) --linux build/linux --build build
 
 shell: tree ## boot the demo's guest to a prompt
 	@$(VMTEST) shell
@@ -75,4 +79,4 @@ setup: ## install the Debian packages that are missing
 clean: ## remove everything generated
 	rm -rf build
 
-.PHONY: help demo test fuzz soak bench cross docs shell kernel tree patches specs check setup clean
+.PHONY: help demo test fuzz soak bench cross docs deb shell kernel tree patches specs check setup clean

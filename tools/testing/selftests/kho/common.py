@@ -27,7 +27,7 @@ ARCHES = {
         "triplet": "x86_64-linux-gnu",
         "debian": "amd64",
         "packages": "qemu-system-x86 ovmf",  # read by scripts/setup, too
-        "flavours": ["main", "debug", "alt", "nokho"],
+        "flavours": ["main", "debug", "alt", "nokho", "small"],
         "target": "bzImage",
         "image": "arch/x86/boot/bzImage",
         "qemu": ["qemu-system-x86_64", "-machine", "q35"],
@@ -42,7 +42,7 @@ ARCHES = {
         "triplet": "aarch64-linux-gnu",
         "debian": "arm64",
         "packages": "gcc-aarch64-linux-gnu qemu-system-arm qemu-efi-aarch64",
-        "flavours": ["main", "debug", "64k", "alt", "nokho"],
+        "flavours": ["main", "debug", "64k", "alt", "nokho", "small"],
         "target": "Image",
         "image": "arch/arm64/boot/Image",
         # A GICv3 has tables in memory, which is for the scenario gicv3 to try.

@@ -21,18 +21,18 @@ FLAVOURS = {
 }
 # Flavours that differ from another in a few options: what it has is theirs, and they
 # are built from a copy of it, in which kbuild compiles what those options change.
-VARIANT_OF = {"alt": "main", "nokho": "main"}
+VARIANT_OF = {"alt": "main", "nokho": "main", "small": "main", "small2": "small"}
 # More objects than those options change.
 MANY = 300
 
 
 def fragments(arch, flavour):
     """Later ones win. Each may have a second part, or its only one, for an architecture."""
-    if flavour in VARIANT_OF:
-        return fragments(arch, VARIANT_OF[flavour]) + [HERE / f"configs/{flavour}.config"]
-    names = FLAVOURS[flavour]
-    paths = [HERE / f"configs/{n}.config" for n in [*names, arch, *(f"{arch}-{n}" for n in names)]]
-    return [p for p in paths if p.exists()]
+    base = VARIANT_OF.get(flavour)
+    names = [flavour] if base else [*FLAVOURS[flavour], arch]
+    names += [f"{arch}-{n}" for n in names]
+    paths = [HERE / f"configs/{n}.config" for n in names]
+    return (fragments(arch, base) if base else []) + [p for p in paths if p.exists()]
 
 
 def options(text):

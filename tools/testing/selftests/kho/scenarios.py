@@ -254,6 +254,19 @@ SCENARIOS = [
     Scenario("efi-no-initrd-late", script="no-initrd", firmware=True, root=True, stages=5,
              timeout=240, cmdline="kho=on kho_without=3"),
     Scenario("initrdmem", root=True),
+    # What distributions set. A page of 1 GiB wants more of them.
+    Scenario("server", flavour="small", root=True, stages=4, timeout=240, check=dtc_round_trip,
+             cmdline="kho=on kfence.sample_interval=1 page_owner=on sysctl.vm.mem_profiling=1 "
+             "ima_policy=tcb kho_has=kfence,owner,tags,ima"),
+    Scenario("server-debug", script="server", flavour="small", stages=4, timeout=240,
+             cmdline="kho=on debug_pagealloc=on kmemleak=on kho_has=kmemleak"),
+    Scenario("server-load", script="server", flavour="small", stages=4, timeout=240, mem="4G",
+             cmdline="kho=on crashkernel={crashkernel} zswap.enabled=1 hugepagesz=1G hugepages=1 "
+             "kho_has=crash,gigantic,load"),
+    Scenario("server-efi", script="server", flavour="small", firmware=True, stages=4,
+             timeout=240, cmdline="kho=on efi=debug kho_has=efi", check=efi),
+    Scenario("server-soft", arches=X86_64, script="server", flavour="small", stages=4,
+             timeout=240, cmdline="kho=on memmap=256M%512M-1+0xefffffff kho_has=soft"),
     # What looks at the FDT is the same on all architectures.
     Scenario("corrupt-fdt", arches=X86_64, script="corrupt", smp="1", stages=13, timeout=240,
              cmdline="kho=off nokaslr kho_cases=fdt_cases kho_last=10"),
