@@ -52,6 +52,9 @@ static struct kho_offer {
 	u64 initrd;
 } kho_offer __initdata;
 
+/* How many CPUs the kernel could have that handed over; 0 if that is not known */
+unsigned int kho_cpus_before __ro_after_init;
+
 static void __init refuse(const struct kho_why *why)
 {
 	kho_scratch_drop();
@@ -532,6 +535,15 @@ static int __init accept(const struct kho_root *root, struct kho_why *why)
 	return 0;
 }
 
+static int __init read_fdt(const void *fdt, struct kho_root *root, struct kho_why *why)
+{
+	int err = kho_fdt_check(fdt, kho_offer.window, root, why);
+
+	if (!err)
+		kho_cpus_before = min_t(u32, root->cpus, NR_CPUS);
+	return err;
+}
+
 static int __init take_over(struct kho_why *why)
 {
 	const void *fdt = phys_to_virt(kho_offer.phys);
@@ -543,7 +555,7 @@ static int __init take_over(struct kho_why *why)
 	if (err)
 		return err;
 
-	err = kho_fdt_check(fdt, kho_offer.window, &root, why) ?:
+	err = read_fdt(fdt, &root, why) ?:
 	      check_parts(&root, why) ?:
 	      read_table(&root, why) ?:
 	      check_bits(why) ?:
@@ -555,6 +567,7 @@ static int __init take_over(struct kho_why *why)
 	if (err) {
 		/* There is nothing to keep any more, and memblock may need room */
 		memblock_clear_kho_scratch_only();
+		kho_cpus_before = 0;
 		kho_gaps_drop();
 		kho_bitmaps_free();
 		free_all();

@@ -82,6 +82,7 @@ struct kho_ranges {
  * struct kho_root - what the root node says
  * @release:   who wrote the blob
  * @count:     kexecs since cold boot
+ * @cpus:      how many CPUs that kernel could have; 0 if it does not say
  * @scratch:   the scratch areas
  * @table:     the parts of the memory table
  * @table_crc: CRC-32 over these
@@ -89,6 +90,7 @@ struct kho_ranges {
 struct kho_root {
 	const char *release;
 	u32 count;
+	u32 cpus;
 	struct kho_ranges scratch;
 	struct kho_ranges table;
 	u32 table_crc;

@@ -13,7 +13,9 @@
 #include <linux/cpumask.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/percpu.h>
 #include <linux/sizes.h>
+#include <asm/sections.h>
 
 #include "kexec_kho_fdt.h"
 
@@ -56,6 +58,23 @@ struct kho_table {
 	u32 crc;
 };
 
+/* kexec_kho_boot.c */
+extern unsigned int kho_cpus_before;
+
+/*
+ * Areas of each CPU, as large as they are allocated at first, and what else comes with
+ * one. While it boots, a kernel does not know how many there may be: it goes by what the
+ * kernel before said.
+ */
+static inline u64 kho_cpus_room(void)
+{
+	size_t area = __per_cpu_end - __per_cpu_start + PERCPU_MODULE_RESERVE +
+		      PERCPU_DYNAMIC_RESERVE;
+
+	return max(num_possible_cpus(), kho_cpus_before) *
+	       (u64)(roundup_pow_of_two(area) + SZ_64K);
+}
+
 /*
  * What a kernel needs before it gives gaps in what is preserved to the page
  * allocator: the memory map, hash tables and the like, areas of each CPU, bounce
@@ -65,7 +84,7 @@ struct kho_table {
 static inline u64 kho_boot_room_for(u64 ram, unsigned int page_shift)
 {
 	u64 room = (ram >> page_shift) * sizeof(struct page) + ram / 128 + SZ_8M +
-		   num_possible_cpus() * SZ_64K;
+		   kho_cpus_room();
 
 	if (IS_ENABLED(CONFIG_SWIOTLB) && ram > SZ_2G)
 		room += SZ_64M;

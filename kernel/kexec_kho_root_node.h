@@ -11,5 +11,6 @@
 #define KHO_ROOT_MEM_TABLE		"mem-table"
 #define KHO_ROOT_MEM_TABLE_CHECKSUM	"mem-table-checksum"
 #define KHO_ROOT_CHECKSUM		"checksum"
+#define KHO_ROOT_POSSIBLE_CPUS		"possible-cpus"
 
 #endif /* KEXEC_KHO_ROOT_NODE_H */

@@ -163,6 +163,15 @@ static const struct kho_spec_prop kho_root_props[] = {
 		.since = 1,
 		.max = 0xffffffff,
 	},
+	{
+		.name = "possible-cpus",
+		.doc = "How many CPUs the kernel that wrote this could have: the next one needs memory for as many.",
+		.type = KHO_SPEC_U32,
+		.optional = true,
+		.since = 2,
+		.min = 1,
+		.max = 0xffffffff,
+	},
 };
 
 static const struct kho_spec_prop test_kho_faults_props[] = {
@@ -315,7 +324,7 @@ const struct kho_spec_node kho_specs[] = {
 		.compatible = "linux,kho-v1",
 		.owner = "kernel/kexec_kho_fdt.c",
 		.doc = "Who wrote the handover, and where the memory table and scratch are. format.rst says what a reader refuses.",
-		.revision = 1,
+		.revision = 2,
 		.props = kho_root_props,
 		.nr_props = ARRAY_SIZE(kho_root_props),
 		.repeat_min = 1,
