@@ -253,22 +253,25 @@ int blob_open_sysfs(struct blob *blob, const char *what, enum source source)
 	return read_fdt(blob, fd, what) ?: open_table(blob, what);
 }
 
-/* What the command line names; else the outgoing one if it is active, or what arrived */
-int blob_open(struct blob *blob, const char *what)
+int blob_open_file(struct blob *blob, const char *what, const char *name)
 {
-	const char *name = opt.args[0];
-	int fd __free(close) = -1;
+	/* A pipe that nobody writes to is empty; from another, all is read */
+	int fd __free(close) = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	*blob = (struct blob){ .name = name };
-	if (!name)
-		return blob_open_sysfs(blob, what, opt.out ||
-				       (!opt.in && sys_number(SYS_KHO "/active") == 1) ?
-				       FROM_OUT : FROM_IN);
-	/* A pipe that nobody writes to is empty; from another, all is read */
-	fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd >= 0)
 		fcntl(fd, F_SETFL, 0);
 	return read_fdt(blob, fd, what) ?: open_table(blob, what);
+}
+
+/* What the command line names; else the outgoing one if it is active, or what arrived */
+int blob_open(struct blob *blob, const char *what)
+{
+	if (!opt.args[0])
+		return blob_open_sysfs(blob, what, opt.out ||
+				       (!opt.in && sys_number(SYS_KHO "/active") == 1) ?
+				       FROM_OUT : FROM_IN);
+	return blob_open_file(blob, what, opt.args[0]);
 }
 
 void blob_close(struct blob *blob)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kho: the verbs that change one thing: load, activate, abort, release; and wait, for
- * what others change.
+ * kho: the verbs that change one thing: load, activate, abort, release, gate; and wait,
+ * for what others change.
  */
 #include <errno.h>
 #include <linux/kexec.h>
@@ -92,7 +92,7 @@ int verb_release(void)
 int no_root(const char *what)
 {
 	return fail(KHO_USAGE, what,
-		    "--root is a copy of a machine; only --dry-run makes sense there");
+		    "--root is a copy of a machine; leave it out, or use kho kexec --dry-run");
 }
 
 static int load_image(int kernel, int initrd, const char *cmdline, unsigned long flags)
@@ -259,4 +259,21 @@ int verb_wait(void)
 		wait_some(active, left);
 	}
 	return done(state, true);
+}
+
+/* The end of kho.service opens it; a shutdown ends that, too, and is left alone */
+int verb_gate(void)
+{
+	const char *to = opt.args[0] ?: "";
+	bool close = !strcmp(to, "close");
+	int code;
+
+	if (!close && strcmp(to, "open"))
+		return fail(KHO_USAGE, "gate", "open or close; see kho --help");
+	if (*opt.root)
+		return no_root("gate");
+	code = close ? sys_needs_kho("gate") : KHO_OK;
+	if (!code && (close || systemd_goes_down() != YES))
+		code = systemd_set_gate(close, "gate");
+	return code ?: done("closed", systemd_is_masked(MASK_RUN));
 }

@@ -13,6 +13,7 @@
 /**
  * struct going - how far it is
  * @target:     the kernel to load; NULL with --loaded
+ * @conf:       /etc/kho.conf
  * @image:      what /sys/kernel/kho/image said of ours; NULL before it is loaded
  * @activated:  the handover is ours
  * @unmasked:   kexec.target was masked before
@@ -20,9 +21,12 @@
  */
 struct going {
 	const struct target *target;
+	struct conf conf;
 	char *image;
 	bool activated, unmasked, asked;
 };
+
+#define PRE	"/etc/kho/pre.d"
 
 static sigset_t signals;
 
@@ -96,6 +100,13 @@ static void unload_image(struct going *g)
 		fail(0, "kexec", "the image is unloaded again; nothing is left to do");
 }
 
+static int run_pre(struct going *g)
+{
+	return run_hooks(PRE, "--exit-on-error") ?
+	       fail(KHO_NO, "kexec", "a program in " PRE " has failed; mend it, or remove it") :
+	       KHO_OK;
+}
+
 static int activate(struct going *g)
 {
 	g->activated = sys_number(SYS_KHO "/active") != 1;
@@ -108,6 +119,17 @@ static void deactivate(struct going *g)
 		do_abort();
 }
 
+static int keep_copy(struct going *g)
+{
+	sent_keep();
+	return KHO_OK;
+}
+
+static void forget_copy(struct going *g)
+{
+	sent_forget();
+}
+
 /* With --now nobody else writes what file systems have in memory */
 static int prepare(struct going *g)
 {
@@ -116,16 +138,13 @@ static int prepare(struct going *g)
 		return KHO_OK;
 	}
 	g->unmasked = systemd_is_masked(MASK_RUN);
-	if (g->unmasked && systemctl("unmask", "--runtime", "kexec.target"))
-		return fail(KHO_NO, "kexec",
-			    "kexec.target cannot be unmasked; see systemctl status kexec.target");
-	return KHO_OK;
+	return systemd_set_gate(false, "kexec");
 }
 
 static void hold_back(struct going *g)
 {
 	if (g->unmasked)
-		systemctl("mask", "--runtime", "kexec.target");
+		systemd_set_gate(true, "kexec");
 }
 
 /* Now the nodes are known. That it is the image that was loaded, --force cannot change */
@@ -139,6 +158,15 @@ static int check_again(struct going *g)
 		return fail(KHO_NO, "kexec",
 			    "no image that carries a handover is loaded now; see kho status");
 	return say_findings(list, false);
+}
+
+/* Services that stop change what is handed over: now it is known to work, and the jump does it */
+static int end_trial(struct going *g)
+{
+	if (!g->conf.trial || !g->activated)
+		return KHO_OK;
+	g->activated = false;
+	return do_abort();
 }
 
 /* Never kexec -e, which takes the network down first */
@@ -172,9 +200,12 @@ static const struct step {
 	void (*undo)(struct going *g);
 } steps[] = {
 	{ load_image, unload_image },
+	{ run_pre },
 	{ activate, deactivate },
+	{ keep_copy, forget_copy },
 	{ prepare, hold_back },
 	{ check_again },
+	{ end_trial },
 	{ go },
 };
 
@@ -196,7 +227,7 @@ static int run_steps(struct going *g)
 		return KHO_OK;
 	if (may_go_down(g))
 		return fail(KHO_DOUBT, "kexec", "the machine may be going down: all is left as "
-			    "it is; if it stays up: kho abort, kho load --unload");
+			    "it is; if it stays up: kho abort, kho load --unload, kho gate close");
 	while (i--)
 		if (steps[i].undo)
 			steps[i].undo(g);
@@ -223,7 +254,7 @@ static void add_command(json_object *plan, const char *command)
 }
 
 /* Commands that do the same */
-static json_object *make_plan(const struct target *t)
+static json_object *make_plan(const struct target *t, const struct conf *conf)
 {
 	json_object *plan = json_object_new_array();
 
@@ -237,16 +268,21 @@ static json_object *make_plan(const struct target *t)
 			all = NULL;
 		add_command(plan, all ?: "");
 	}
+	if (has_hooks(PRE))
+		add_command(plan, "run-parts --exit-on-error " PRE);
 	add_command(plan, "echo 1 > " SYS_KHO "/active");
+	add_command(plan, "cp " SYS_KHO "/fdt " SENT_COPY);
 	if (!opt.now && systemd_is_masked(MASK_RUN))
 		add_command(plan, "systemctl unmask --runtime kexec.target");
+	if (conf->trial)
+		add_command(plan, "echo 0 > " SYS_KHO "/active");
 	add_command(plan, opt.now ? "sync; kexec -e -x" : "systemctl kexec");
 	return plan;
 }
 
-static int dry_run(json_object *list, const struct target *t)
+static int dry_run(json_object *list, const struct target *t, const struct conf *conf)
 {
-	json_object *plan __free(json) = make_plan(t), *doc __free(json) = json_begin();
+	json_object *plan __free(json) = make_plan(t, conf), *doc __free(json) = json_begin();
 	bool bad = found_failures(list);
 	size_t i;
 
@@ -273,13 +309,14 @@ int verb_kexec(void)
 		return no_root("kexec");
 	if (opt.loaded && (opt.kernel || opt.initrd || opt.append || opt.cmdline || opt.args[0]))
 		return fail(KHO_USAGE, "kexec", "--loaded, or a kernel to load; not both");
-	code = sys_needs_kho("kexec") ?: (opt.dry_run ? KHO_OK : sys_lock("kexec")) ?:
+	code = sys_needs_kho("kexec") ?: conf_read(&g.conf, "kexec") ?:
+	       (opt.dry_run ? KHO_OK : sys_lock("kexec")) ?:
 	       (opt.loaded ? KHO_OK : target_choose(&t, "kexec"));
 	if (code)
 		return code;
 	live_checks(list, g.target);
 	if (opt.dry_run)
-		return dry_run(list, g.target);
+		return dry_run(list, g.target, &g.conf);
 	hold_signals();
 	code = say_findings(list, true) ?: run_steps(&g) ?: done("going", true);
 	free(g.image);

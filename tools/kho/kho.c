@@ -42,6 +42,7 @@ static const struct known {
 	{ "command-line", 'C', true, .text = &opt.cmdline },
 	{ "loaded", 'l', .flag = &opt.loaded },
 	{ "unload", 'u', .flag = &opt.unload },
+	{ "acknowledge", 'K', .flag = &opt.acknowledge },
 	{ "timeout", 't', true },
 };
 
@@ -53,7 +54,7 @@ static const struct verb {
 	unsigned int max_args;
 	int (*run)(void);
 } verbs[] = {
-	{ "status", "o", "", "what arrived, what is set aside, whether one can hand over now",
+	{ "status", "oK", "", "what arrived, what is set aside, whether one can hand over now",
 	  0, verb_status },
 	{ "show", "oIOD", "[FILE|--in|--out]",
 	  "the nodes of a handover, as their specs explain them",
@@ -68,6 +69,9 @@ static const struct verb {
 	{ "load", "u" TARGET, "[VERSION]|--unload", "load the next kernel", 1, verb_load },
 	{ "kexec", "nNfl" TARGET, "[VERSION]", "check, load, activate, and go", 1, verb_kexec },
 	{ "wait", "t", "[claimed|active|inactive]", "wait for that", 1, verb_wait },
+	{ "gate", "", "open|close", "let systemctl kexec go, or hold it back", 1, verb_gate },
+	{ "boot", "", "", "what kho.service does: report, close the gate, run hooks",
+	  0, verb_boot },
 };
 
 static const struct verb *find_verb(const char *name)

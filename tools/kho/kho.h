@@ -51,7 +51,7 @@ enum {
 struct options {
 	const char *root, *columns;
 	bool json, bytes, quiet;
-	bool in, out, dts, live, all, unlisted, dry_run, now, force, loaded, unload;
+	bool in, out, dts, live, all, unlisted, dry_run, now, force, loaded, unload, acknowledge;
 	const char *svg, *table, *kernel, *initrd, *append, *cmdline;
 	unsigned int width;
 	long timeout;			/* seconds; less than 0: for ever */
@@ -104,6 +104,7 @@ typedef void (*blob_run_fn)(const struct kho_mem *mem, void *data);
 typedef void (*blob_mem_fn)(const struct kho_mem *mem, unsigned int node, void *data);
 
 int blob_open(struct blob *blob, const char *what);
+int blob_open_file(struct blob *blob, const char *what, const char *name);
 int blob_open_sysfs(struct blob *blob, const char *what, enum source source);
 void blob_close(struct blob *blob);
 u64 blob_ranges_len(const struct kho_ranges *ranges);
@@ -123,7 +124,7 @@ json_object *decode_node(const void *fdt, int node, const struct kho_spec_node *
 void decode_problems(json_object *node, const char *path,
 		     void (*fn)(const char *path, const char *problem, void *data), void *data);
 
-/* systemd.c: whether it goes down, and to go */
+/* systemd.c: whether it goes down, and to go, or not to */
 enum answer { NO, YES, UNKNOWN };
 enum mask { MASK_RUN, MASK_ETC };
 
@@ -131,6 +132,29 @@ enum answer systemd_goes_down(void);
 bool systemd_has_kexec(void);
 bool systemd_is_masked(enum mask where);
 int systemctl(const char *verb, const char *option, const char *unit);
+int systemd_set_gate(bool close, const char *what);
+
+/* run.c: other programs */
+int run(const char *const argv[]);
+bool has_hooks(const char *dir);
+int run_hooks(const char *dir, const char *option);
+
+/* conf.c: /etc/kho.conf */
+#define KHO_CONF	"/etc/kho.conf"
+
+struct conf {
+	bool no_gate, trial;
+};
+
+int conf_read(struct conf *conf, const char *what);
+
+/* sent.c: the copy of what was sent off */
+#define SENT_COPY	"/var/lib/kho/outgoing.dtb"
+
+void sent_keep(void);
+void sent_forget(void);
+bool sent_take(void);
+int sent_compare(json_object *arrival, json_object *missing);
 
 /* target.c: the kernel to come */
 struct target {
@@ -163,6 +187,9 @@ static inline void auto_target(struct target *t)
 	target_free(t);
 }
 
+/* status.c */
+json_object *arrival_json(void);
+
 /* findings.c: what checks have found */
 enum verdict { CHECK_OK, CHECK_WARN, CHECK_FAIL };
 
@@ -183,6 +210,7 @@ void live_node_checks(json_object *list, const struct target *t);
 extern struct options opt;
 
 int fail(int code, const char *what, const char *fmt, ...) __printf(3, 4);
+const char *journal_level(int fd, int level);
 
 enum column_kind { COL_TEXT, COL_SIZE, COL_ADDR };
 
@@ -222,5 +250,7 @@ int verb_release(void);
 int verb_load(void);
 int verb_kexec(void);
 int verb_wait(void);
+int verb_gate(void);
+int verb_boot(void);
 
 #endif /* KHO_H */

@@ -7,10 +7,27 @@
 #include <libsmartcols/libsmartcols.h>
 #include <stdarg.h>
 #include <strings.h>
+#include <sys/stat.h>
+#include <syslog.h>
 
 #include "kho.h"
 
 struct options opt = { .root = "", .timeout = -1 };
+
+/* What the journal takes for a line's level; "" if it is not the journal that reads it */
+const char *journal_level(int fd, int level)
+{
+	const char *journal = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	static char text[8];
+	struct stat st;
+
+	if (!journal || sscanf(journal, "%llu:%llu", &dev, &ino) != 2 || fstat(fd, &st) ||
+	    st.st_dev != dev || st.st_ino != ino)
+		return "";
+	snprintf(text, sizeof(text), "<%d>", level);
+	return text;
+}
 
 /* Say "kho: WHAT: WHY; DO"; with @what NULL only return @code */
 int fail(int code, const char *what, const char *fmt, ...)
@@ -19,7 +36,8 @@ int fail(int code, const char *what, const char *fmt, ...)
 
 	if (!what)
 		return code;
-	fprintf(stderr, "kho: %s: ", what);
+	fprintf(stderr, "%skho: %s: ", journal_level(STDERR_FILENO, code ? LOG_ERR : LOG_WARNING),
+		what);
 	va_start(args, fmt);
 	vfprintf(stderr, fmt, args);
 	va_end(args);

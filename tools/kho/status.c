@@ -5,9 +5,12 @@
  */
 #include <errno.h>
 #include <libfdt.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 
 #include "kho.h"
+
+#define ACKNOWLEDGED	"/run/kho/acknowledged"
 
 static const struct column columns[] = {
 	{ "node" }, { "preserved", COL_SIZE }, { "unclaimed", COL_SIZE },
@@ -63,7 +66,7 @@ static json_object *arrived_nodes(const struct blob *blob)
 	return list;
 }
 
-static json_object *arrival_json(void)
+json_object *arrival_json(void)
 {
 	char *status __free(free) = sys_text(SYS_FW "/status"), *why;
 	json_object *o = json_object_new_object();
@@ -234,9 +237,28 @@ static void print_outgoing(json_object *o)
 		printf("the image that is loaded carries no handover");
 	else
 		printf("an image is loaded that carries it");
-	if (is_true(o, "held-back"))
-		printf("; systemctl kexec is held back (kexec.target is masked)");
 	putchar('\n');
+}
+
+/* With an image loaded, reboot is a kexec: always on Debian 12, and systemctl reboot on 13 */
+static void print_gate(json_object *o)
+{
+	const char *image = get_text(o, "image") ?: "none";
+	bool loaded = strcmp(image, "none"), handover = !strcmp(image, "handover");
+
+	if (!json_object_object_get(o, "active"))
+		return;
+	if (!is_true(o, "held-back"))
+		printf("Gate         open%s\n", loaded ? ": a reboot may be a kexec to that image" : "");
+	else
+		printf("Gate         closed: systemctl kexec%s held back (Access denied: kexec.target "
+		       "is masked)\n", loaded ? ", and a reboot that would be one, are" : " is");
+	if (systemd_is_masked(MASK_ETC))
+		printf("             by an administrator, in /etc: systemctl unmask kexec.target\n");
+	else if (is_true(o, "held-back"))
+		printf("             to hand over: kho kexec%s\n", handover ? " --loaded" : "");
+	if (loaded)
+		printf("             to reboot by firmware: kho load --unload, and then reboot\n");
 }
 
 static void print_next_boot(json_object *o)
@@ -261,6 +283,7 @@ static void print_status(json_object *doc)
 	print_arrival(json_object_object_get(doc, "arrival"));
 	print_scratch(json_object_object_get(doc, "scratch"));
 	print_outgoing(json_object_object_get(doc, "outgoing"));
+	print_gate(json_object_object_get(doc, "outgoing"));
 	print_next_boot(json_object_object_get(doc, "next-boot"));
 }
 
@@ -280,6 +303,17 @@ static json_object *make_status(void)
 	return doc;
 }
 
+/* Monitoring need not say for ever what somebody has seen */
+static int acknowledge(void)
+{
+	int fd __free(close) = -1;
+
+	mkdir(sys_path("/run/kho"), 0755);
+	fd = open(sys_path(ACKNOWLEDGED), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	return fd >= 0 ? KHO_OK : fail(KHO_NO, "status", ACKNOWLEDGED ": %s; run it as root",
+				       strerror(errno));
+}
+
 int verb_status(void)
 {
 	json_object *doc __free(json) = NULL, *in;
@@ -290,6 +324,8 @@ int verb_status(void)
 	fd = sys_open(O_RDONLY, SYS_FW "/status");
 	if (fd < 0 && errno == EACCES)
 		return fail(KHO_NO, "status", SYS_FW "/status: permission denied; run it as root");
+	if (opt.acknowledge && acknowledge())
+		return KHO_NO;
 	doc = make_status();
 	if (opt.json)
 		json_end(doc);
@@ -297,7 +333,7 @@ int verb_status(void)
 		print_status(doc);
 
 	in = json_object_object_get(doc, "arrival");
-	if (get_text(in, "reason"))
+	if (get_text(in, "reason") && !sys_exists(ACKNOWLEDGED))
 		return KHO_REFUSED;
 	return is_true(doc, "enabled") ? KHO_OK : KHO_OFF;
 }

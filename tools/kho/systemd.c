@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kho: what systemd and logind are asked: whether the machine goes down, and to go.
+ * kho: what systemd and logind are asked: whether the machine goes down, and to go, or to
+ * refuse to.
  */
-#include <errno.h>
-#include <sys/wait.h>
-
 #include "kho.h"
 
 /* The first line of what a command prints; "" if it has nothing to say */
@@ -55,18 +53,22 @@ bool systemd_is_masked(enum mask where)
 	return to && !strcmp(to, "/dev/null");
 }
 
-/* Its exit status; less than 0 if there is no telling */
 int systemctl(const char *verb, const char *option, const char *unit)
 {
-	int status;
-	pid_t pid = fork();
+	const char *const argv[] = { "systemctl", verb, option, unit, NULL };
 
-	if (!pid) {
-		execlp("systemctl", "systemctl", verb, option, unit, NULL);
-		_exit(127);
-	}
-	while (pid > 0 && waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -1;
-	return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	return run(argv);
+}
+
+/*
+ * A unit cannot stop a shutdown once services stop. That kexec.target is masked, logind
+ * sees before that.
+ */
+int systemd_set_gate(bool close, const char *what)
+{
+	if (systemd_is_masked(MASK_RUN) == close ||
+	    !systemctl(close ? "mask" : "unmask", "--runtime", "kexec.target"))
+		return KHO_OK;
+	return fail(KHO_NO, what, "kexec.target cannot be %s; see systemctl status kexec.target",
+		    close ? "masked" : "unmasked");
 }

@@ -191,6 +191,8 @@ def machine(path, active=False):
     }.items():
         m.put(name, data)
     os.utime(m.path / f"lib/modules/{VERSION}/modules.dep", (1, 1))
+    for d in "run", "var/lib":
+        (path / d).mkdir(parents=True, exist_ok=True)
     return m
 
 
@@ -220,6 +222,7 @@ def test_usage(at):
                  ["map", "--width", "3"], ["--root", "", "kexec", "--dry-run"],
                  ["check", "--kernel", "x"], ["check", "--live", "--table", "x"],
                  ["load", "--unload", VERSION], ["load", "--unload", "--append", "x"],
+                 ["gate"], ["gate", "shut"], ["--root", "/", "gate", "open"],
                  ["show", "--json", "--dts"]]:
         refused(*args, code=2)
     for args, says in ((["status", "--dts"], "--dts"), (["--nonsense"], "--nonsense"),
@@ -243,7 +246,8 @@ def keys_of(m):
         return set().union(*map(walk, o)) if isinstance(o, list) else set()
     return set().union(*(walk(as_json("--root", m.path, *args, code=None)) for args in (
         ["status"], ["show"], ["map"], ["check"], ["check", "--live"], ["kexec", "--dry-run"],
-        ["wait"], ["wait", "active"], ["activate"], ["release", "--all"], ["abort"]))) - {"version"}
+        ["wait"], ["wait", "active"], ["activate"], ["release", "--all"], ["abort"],
+        ["boot"]))) - {"version"}
 
 
 def test_manual(at):
@@ -276,6 +280,7 @@ def test_completion(at):
     for verb in verbs():
         same(sorted(complete("kho", verb, "--")), sorted(kho("--options", verb)[0].split()), verb)
     same(complete("kho", "--json", "wait", "cl"), ["claimed"], "of wait cl")
+    same(complete("kho", "gate", ""), ["close", "open"], "of gate")
     same(complete("kho", "check", "/usr/bi"), ["/usr/bin"], "of check /usr/bi")
     same(complete("kho", "check", "--live", "/usr/bi"), [], "of check --live /usr/bi")
 
@@ -289,7 +294,8 @@ def test_status(at):
     same(err, "", "errors")
     for text in ("6.12.117+kho1, kho=on", "accepted, from 6.12.117+kho1, handover number 1",
                  "48M at 0x3c000000, 20M of it this kernel", "6.12.117+kho1 fits (25M needed)",
-                 "active; no image loaded", "held back", "6.1.0-9, which has no KHO"):
+                 "active; no image loaded\n", "closed: systemctl kexec is held back",
+                 "to hand over: kho kexec\n", "6.1.0-9, which has no KHO"):
         expect(text in out, f"{text!r} is not in:\n{out}")
     expect(re.search(r"reserve-mem +4.0M +1.0M\n", out), out)
     expect(re.search(r"\(no node\) +2.0M +0\n", out), out)
@@ -314,6 +320,28 @@ def test_status(at):
          "x=\\377", "a byte")
 
 
+def test_status_gate(at):
+    """status says what is held back, and how to go"""
+    m = machine(at)
+    expect("Gate         open\n" in m.run("status")[0], "open")
+    m.put("sys/kernel/kho/image", "handover\n")
+    out, _ = m.run("status")
+    expect("open: a reboot may be a kexec" in out and "kho load --unload, and then" in out, out)
+    m.link("run/systemd/system/kexec.target", "/dev/null")
+    out, _ = m.run("status")
+    expect("and a reboot that would be one, are held back" in out and
+           "kho kexec --loaded\n" in out and "kho load --unload, and then" in out, out)
+    m.put("sys/kernel/kho/image", "plain\n")
+    out, _ = m.run("status")
+    expect("kho kexec\n" in out and "--loaded" not in out, out)
+    m.link("etc/systemd/system/kexec.target", "/dev/null")
+    out, _ = m.run("status")
+    expect("systemctl unmask kexec.target" in out and "kho kexec" not in out, out)
+    m.remove("sys/kernel/kho")
+    m.put("proc/cmdline", "quiet\n")
+    expect("Gate" not in m.run("status", code=3)[0], "a gate with KHO off")
+
+
 def test_status_codes(at):
     """status ends with 5 after a refusal, with 3 where KHO is off"""
     m = machine(at)
@@ -322,6 +350,11 @@ def test_status_codes(at):
     expect("refused: kho=on is not on the command line" in out, out)
     same(as_json("--root", at, "status", code=5)["arrival"]["reason"],
          "kho=on is not on the command line", "reason")
+    out, _ = m.run("status", "--acknowledge")
+    expect("refused: kho=on" in out, "it is still said")
+    m.run("-q", "status")
+    m.remove("run/kho/acknowledged")
+    m.run("-q", "status", code=5)
     m.put("sys/firmware/kho/status", "none\n")
     expect("nothing" in m.run("status")[0], "nothing arrived")
     m.remove("sys/kernel/kho")
@@ -795,6 +828,9 @@ def test_release(at):
     m.run("release", "--all", "x", code=2)
 
 
+COPIES = "cp /sys/kernel/kho/fdt /var/lib/kho/outgoing.dtb"
+
+
 def test_kexec(at):
     """kexec --dry-run shows checks and commands; a failed check stops it"""
     m = machine(at)
@@ -806,9 +842,18 @@ def test_kexec(at):
            "--now")
     doc = as_json("--root", at, "kexec", "--dry-run")
     same((doc["target"], doc["plan"][1:], doc["ok"]),
-         (VERSION, ["echo 1 > /sys/kernel/kho/active", "systemctl kexec"], True), "JSON")
+         (VERSION, ["echo 1 > /sys/kernel/kho/active", COPIES, "systemctl kexec"], True), "JSON")
     m.link("run/systemd/system/kexec.target", "/dev/null")
     expect("unmask --runtime kexec.target\nsystemctl" in m.run("kexec", "--dry-run")[0], "unmask")
+    m.put("etc/kho/pre.d/README", "")
+    expect("run-parts" not in m.run("kexec", "--dry-run")[0], "README is run")
+    m.put("etc/kho/pre.d/x", "", 0o755)
+    m.put("etc/kho.conf", "activate=trial\n")
+    same(as_json("--root", at, "kexec", "--dry-run")["plan"][1:],
+         ["run-parts --exit-on-error /etc/kho/pre.d", "echo 1 > /sys/kernel/kho/active", COPIES,
+          "systemctl unmask --runtime kexec.target", "echo 0 > /sys/kernel/kho/active",
+          "systemctl kexec"], "a trial, with a hook")
+    m.remove("etc")
     (at / "boot/it's a").write_bytes(image(MIB))
     line = "kho=on reserve_mem=4M:4096:trace dyndbg=\"file a.c +p\" x='y'"
     words = shlex.split(as_json("--root", at, "kexec", "--dry-run", "--force", "--kernel",
@@ -916,7 +961,7 @@ class Real:
     def __init__(self, at, fdt=None, **more):
         self.m = m = machine(at, **more)
         for d in "usr", "dev", "real-proc", "run/systemd/system":
-            (at / d).mkdir(parents=True)
+            (at / d).mkdir(parents=True, exist_ok=True)
         m.link("proc/self", "/real-proc/self")
         for d in "bin", "sbin", "lib64":
             m.link(d, f"usr/{d}")
@@ -934,8 +979,12 @@ class Real:
             m.put("sys/kernel/kho/fdt", fdt[0])
             m.put("sys/kernel/kho/table", fdt[1])
 
-    def kho(self, args, code=0, does="", before=""):
-        """What it says; the fake does something else first."""
+    def kho(self, *args, **more):
+        """What it says; see both()."""
+        return "".join(self.both(*args, **more))
+
+    def both(self, args, code=0, does="", before=""):
+        """Its output and its errors; the fake does something else first."""
         self.m.put("fake/it", FAKE % does, 0o755)
         self.m.put("log", "")
         p = subprocess.run(["unshare", "--mount", "--map-root-user", "sh", "-c", ENTER, "sh",
@@ -943,7 +992,10 @@ class Real:
                            text=True, timeout=60,
                            env=dict(ENV, ASAN_OPTIONS=f"exitcode={SANITIZED}:detect_leaks=0"))
         same(p.returncode, code, f"kho {args} ends, after {self.calls()} ({p.stdout}{p.stderr})")
-        return p.stdout + p.stderr
+        return p.stdout, p.stderr
+
+    def gate_is_closed(self):
+        return (self.m.path / "run/systemd/system/kexec.target").is_symlink()
 
     def read(self, name):
         return (self.m.path / name).read_text().split("\n")[0]
@@ -958,6 +1010,7 @@ class Real:
 
 SAMPLE_OUT = (blob(SAMPLE.format(cells(0x10000000, 4096)), (0x30000000, 32),
                    extent(0x10000000, 4096)), extent(0x10000000, 4096))
+OUTGOING = "var/lib/kho/outgoing.dtb"
 GOES, STAYS = ["load", "systemctl kexec"], ["load", "systemctl kexec", "unload"]
 NOW = ["load", "sync", "reboot"]
 SECOND = ('[ $1 != load ] || [ -e /second ] || '
@@ -1094,6 +1147,260 @@ def test_force(at):
             same(r.calls(), [], f"calls with {name}")
         r.kho(f"kexec --force {VERSION}")
         same(r.calls(), GOES, f"with --force and {name}")
+
+
+def test_pre_hooks(at):
+    """programs in pre.d run before the handover is made; one that fails stops it"""
+    r = real(at, 0)
+    r.m.put("etc/kho/pre.d/README", "exit 1\n")
+    r.m.put("etc/kho/pre.d/10-one", "#!/bin/sh\necho said; echo one $(cat /sys/kernel/kho/active)"
+            " >>/log\n", 0o755)
+    out, err = r.both("kexec --json")
+    same(json.loads(out)["going"], True, "going")
+    expect("said" in err, err)
+    r.is_left(["load", "one 0", "systemctl kexec"], "handover", "1")
+    r = real(at, 1)
+    r.m.link("run/systemd/system/kexec.target", "/dev/null")
+    r.m.put("etc/kho/pre.d/10-one", "#!/bin/sh\necho one >>/log; exit 3\n", 0o755)
+    r.m.put("etc/kho/pre.d/20-two", "#!/bin/sh\necho two >>/log\n", 0o755)
+    out = r.kho("kexec", 1)
+    expect("10-one exited with return code 3" in out and "/etc/kho/pre.d has failed" in out, out)
+    r.is_left(["load", "one", "unload"])
+    expect(r.gate_is_closed(), "the gate")
+
+
+def test_copy(at):
+    """what goes is left for the next kernel to compare with, and nothing if it stays"""
+    r = real(at, 0)
+    r.kho("kexec --now")
+    same((r.m.path / OUTGOING).read_bytes(), SAMPLE_OUT[0], "the copy")
+    same((r.m.path / OUTGOING).stat().st_mode & 0o777, 0o600, "its mode")
+    r = real(at, 1)
+    r.kho("kexec --now", 4, "[ $1 != reboot ] || exit 16")
+    expect(not (r.m.path / OUTGOING).exists(), "a copy is left")
+    r = real(at, 2)
+    r.m.remove("var/lib")
+    expect("outgoing.dtb: No such file or directory; " in r.kho("kexec --now"), "it says that none is left")
+    r.is_left(NOW, "handover", "1")
+
+
+def test_trial(at):
+    """a trial leaves it to the jump to make the handover"""
+    r = real(at, 0)
+    r.m.put("etc/kho.conf", "activate = trial # for services that change it\n")
+    r.kho("kexec", does='[ "$2" != kexec ] || cat /sys/kernel/kho/active >>/log')
+    r.is_left(["load", "systemctl kexec", "0"], "handover", "0")
+    same((r.m.path / OUTGOING).read_bytes(), SAMPLE_OUT[0], "the copy")
+    # What somebody else has activated stays
+    r = real(at, 1, active=True)
+    r.m.put("etc/kho.conf", "activate=trial\n")
+    r.kho("kexec")
+    r.is_left(GOES, "handover", "1")
+    r = real(at, 2)
+    r.m.put("etc/kho.conf", "activate=trial\n")
+    r.m.put("sys/kernel/kho/fdt", b"x" * 5000)
+    r.kho("kexec", 1)
+    r.is_left(["load", "unload"])
+
+
+def test_conf(at):
+    """what is wrong in kho.conf is said, and stops kexec, not the boot"""
+    for line in "gate=maybe", "gate", "=yes", "gates=no", "activate=", "yes = gate", "gate=yes no":
+        m = machine(at / line.replace("=", "."))
+        m.put("etc/kho.conf", f"# a comment\n\n  gate = yes  \n{line}\n")
+        refused("--root", m.path, "kexec", "--dry-run", says="/etc/kho.conf: line 4")
+        expect("line 4" in m.run("boot")[1], line)
+    m.put("etc/kho.conf", "gate=no\n #activate=x\nactivate=early")
+    m.run("kexec", "--dry-run")
+
+
+ARRIVED = "a handover was accepted from 6.12.117+kho1, handover number 1: "
+
+
+def boots(m, says, **more):
+    if (m.path / "run/kho/boot").exists():
+        m.remove("run/kho/boot")
+    same(m.run("boot", **more), (says + "\n", ""), "boot says")
+
+
+def test_boot(at):
+    """boot says in one line what arrived, and what of that which was sent did not"""
+    m = machine(at)
+    boots(m, ARRIVED + "1 nodes arrived, all is claimed")
+    m.put(OUTGOING, with_table()[0])
+    boots(m, ARRIVED + "1 of 1 nodes arrived, all is claimed")
+    same(m.run("boot")[0], ARRIVED + "1 of 1 nodes arrived, all is claimed\n", "a second time")
+    # The next one has nothing to compare with
+    boots(m, ARRIVED + "1 nodes arrived, all is claimed")
+    m.put("sys/firmware/kho/unclaimed/reserve-mem", f"{MIB}\n")
+    m.put("sys/firmware/kho/unlisted", "4096\n")
+    two = blob(SAMPLE.format(cells(0x1000, 4096)) + REGION.format(cells(4096), cells(8192, 4096)))
+    m.put(OUTGOING, two)
+    boots(m, ARRIVED + "1 of 2 nodes arrived, not kho-sample; not claimed yet: reserve-mem 1.0M, "
+          "(no node) 4.0K")
+    for other in two.replace(VERSION.encode(), b"6.12.118+kho1"), b"", b"x" * 1000:
+        m.put(OUTGOING, seal(other) if len(other) > 1000 else other)
+        boots(m, ARRIVED + "1 nodes arrived; not claimed yet: reserve-mem 1.0M, (no node) 4.0K")
+    m.put("sys/firmware/kho/status", "none\n")
+    boots(m, "no handover arrived")
+    m.put(OUTGOING, two)
+    boots(m, "no handover arrived, though kho kexec had left for one: the machine came up by "
+          "firmware, or the image carried none")
+    m.put("sys/firmware/kho/status", "refused: kho=on is not on the command line\n")
+    m.remove("sys/kernel/kho")
+    boots(m, "a handover was refused: kho=on is not on the command line")
+    m.put("sys/firmware/kho/status", "none\n")
+    same(m.run("boot"), ("", ""), "with KHO off")
+    m.remove("sys/firmware/kho")
+    refused("--root", at, "boot", code=3, says="no KHO")
+
+
+def test_journal(at):
+    """lines have levels if the journal reads them, and only then"""
+    m = machine(at)
+    with (at / "log").open("w") as f:
+        st = os.fstat(f.fileno())
+        env = dict(ENV, JOURNAL_STREAM=f"{st.st_dev}:{st.st_ino}")
+        for level, status in ("<6>a handover was accepted", None), ("<3>a handover was ref", "x"):
+            if status:
+                m.put("sys/firmware/kho/status", "refused: x\n")
+            f.truncate(0)
+            f.seek(0)
+            p = subprocess.run([KHO, "--root", at, "boot"], stdout=f, stderr=subprocess.PIPE,
+                               env=env, check=True)
+            same((p.stderr, (at / "log").read_text()[:len(level)]), (b"", level), "its line")
+        p = subprocess.run([KHO, "nonsense"], stderr=f, env=env)
+        expect("<3>kho: nonsense: " in (at / "log").read_text(), "an error")
+    boots(m, "a handover was refused: x", env={"JOURNAL_STREAM": "8:12345"})
+
+
+def hook(m, name, code=0):
+    m.put(f"etc/kho/post.d/{name}", f"#!/bin/sh\necho {name} $KHO_STATUS >>/log; exit {code}\n",
+          0o755)
+
+
+MASK, UNMASK = (f"systemctl {verb} --runtime kexec.target" for verb in ("mask", "unmask"))
+
+
+def test_boot_acts(at):
+    """boot closes the gate, then runs the programs in post.d, once"""
+    r = real(at, 0)
+    hook(r.m, "10-one", 3)
+    hook(r.m, "20-two")
+    out = r.kho("boot")
+    expect("10-one exited with return code 3" in out and "run it again by hand" in out, out)
+    same(r.calls(), [MASK, "10-one accepted", "20-two accepted"], "calls")
+    r.kho("gate open")
+    r.kho("boot")
+    same(r.calls(), [MASK], "calls of a second one")
+    r = real(at, 1)
+    r.m.put("etc/kho.conf", "gate=no\n")
+    r.m.put("sys/firmware/kho/status", "refused: x\n")
+    hook(r.m, "one")
+    r.kho("boot")
+    same(r.calls(), ["one refused"], "calls with gate=no")
+    r = real(at, 2)
+    r.m.put("sys/firmware/kho/status", "none\n")
+    hook(r.m, "one")
+    r.m.remove("run/systemd")
+    r.kho("boot")
+    same(r.calls(), ["one none"], "calls without systemd")
+    r = real(at, 3)
+    r.m.put("sys/firmware/kho/status", "none\n")
+    r.m.remove("sys/kernel/kho")
+    hook(r.m, "one")
+    r.kho("boot")
+    same(r.calls(), [], "calls with KHO off")
+    r = real(at, 4)
+    r.kho("boot", 1, '[ "$2" != mask ] || exit 1')
+
+
+def test_gate(at):
+    """gate opens and closes, and leaves a shutdown alone"""
+    r = real(at, 0)
+    for verb, call in ("open", []), ("close", [MASK]), ("close", []), ("open", [UNMASK]):
+        r.kho(f"gate {verb}")
+        same(r.calls(), call, f"calls of {verb}")
+        same(r.gate_is_closed(), verb == "close", f"closed after {verb}")
+    same(json.loads(r.kho("gate close --json"))["closed"], True, "JSON")
+    for name, data in ("state", "stopping\n"), ("preparing", "true\n"):
+        r.m.put(name, data)
+        same(json.loads(r.kho("gate open --json"))["closed"], True, "JSON")
+        same(r.calls(), [], f"calls with {data}")
+        r.m.put(name, "running\n" if name == "state" else "false\n")
+    r.kho("gate open", 1, '[ "$2" != unmask ] || exit 1')
+    r.m.remove("sys/kernel/kho")
+    r.kho("gate open")
+    r.kho("gate close", 3)
+    same(r.calls(), [], "calls with KHO off")
+
+
+class Shutdown:
+    """A machine in the last moments of a shutdown: the script of systemd's is run there."""
+
+    def __init__(self, at, image="handover"):
+        self.m = machine(at)
+        for d in "usr", "dev":
+            (at / d).mkdir(parents=True)
+        for d in "bin", "lib64":
+            self.m.link(d, f"usr/{d}")
+        for f in Path("/usr/lib").iterdir():
+            if f.name != "modules":
+                self.m.link(f"lib/{f.name}", f"/usr/lib/{f.name}")
+        self.m.put("sys/kernel/kho/image", image + "\n")
+        self.m.put("dev/null", "")
+        self.m.put("dev/console", "")
+        self.m.put("dev/pmsg0", "")
+        self.m.put("fake/dmesg", "#!/bin/sh\necho '[    1.2] usb: x'\n"
+                   "echo '[    1.3] kho: f refused the handover: -ENOSPC'\n", 0o755)
+        shutil.copy(HERE.parent / "system-shutdown", at / "script")
+
+    def run(self, kind="kexec"):
+        script = ('set -e; cd "$1"; mount --bind /usr usr; mount --bind /dev/null dev/null; '
+                  f"chroot . env PATH=/fake:/usr/bin /script {kind}")
+        subprocess.run(["unshare", "--mount", "--map-root-user", "sh", "-c", script, "sh",
+                        self.m.path], check=True, timeout=60)
+        said = [(self.m.path / "dev" / f).read_text() for f in ("console", "pmsg0")]
+        same(said[0], said[1], "the console and pmsg0")
+        return said[0]
+
+    def never_works(self):
+        """Nobody can write to a directory."""
+        self.m.remove("sys/kernel/kho/active")
+        (self.m.path / "sys/kernel/kho/active").mkdir()
+
+
+def test_shutdown(at):
+    """at the end of a shutdown for kexec a handover is made, or it is said why not"""
+    s = Shutdown(at / "0")
+    same(s.run(), "", "it says")
+    same((s.m.path / "sys/kernel/kho/active").read_text(), "1\n", "active")
+    for kind, image in ("reboot", "handover"), ("kexec", "plain"), ("kexec", "none"):
+        s = Shutdown(at / (kind + image), image)
+        same(s.run(kind), "", "it says")
+        same((s.m.path / "sys/kernel/kho/active").read_text(), "0\n", f"active, {kind} {image}")
+    s = Shutdown(at / "1")
+    s.never_works()
+    said = s.run()
+    expect("kho: f refused the handover: -ENOSPC\n" in said and said.endswith("is lost\n") and
+           "usb" not in said, said)
+    # Without caches it works
+    s = Shutdown(at / "2")
+    s.never_works()
+    caches, active = (s.m.path / f for f in ("proc/sys/vm/drop_caches", "sys/kernel/kho/active"))
+    caches.parent.mkdir(parents=True)
+    os.mkfifo(caches)
+
+    def drop():
+        with caches.open() as f:
+            active.rmdir()
+            active.write_text("0\n")
+            f.read()
+    thread = threading.Thread(target=drop)
+    thread.start()
+    said = s.run()
+    thread.join()
+    expect(said.endswith("it was made\n"), said)
 
 
 def damaged(rng, data):
