@@ -27,10 +27,13 @@ enum answer systemd_goes_down(void)
 
 	if (*opt.root || !sys_exists("/run/systemd/system"))
 		return NO;
+	/* Then there may be nobody who answers busctl */
+	ask("systemctl is-system-running 2>/dev/null", state);
+	if (!strcmp(state, "stopping"))
+		return YES;
 	ask("busctl get-property org.freedesktop.login1 /org/freedesktop/login1 "
 	    "org.freedesktop.login1.Manager PreparingForShutdown 2>/dev/null", preparing);
-	ask("systemctl is-system-running 2>/dev/null", state);
-	if (!strcmp(preparing, "b true") || !strcmp(state, "stopping"))
+	if (!strcmp(preparing, "b true"))
 		return YES;
 	return strcmp(preparing, "b false") || !*state || !strcmp(state, "unknown") ||
 	       !strcmp(state, "offline") ? UNKNOWN : NO;
