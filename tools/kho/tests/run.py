@@ -1384,7 +1384,7 @@ def test_shutdown(at):
     said = s.run()
     expect("kho: f refused the handover: -ENOSPC\n" in said and said.endswith("is lost\n") and
            "usb" not in said, said)
-    # Without caches it works
+    # Without caches it works; whoever drops them waits for a reader
     s = Shutdown(at / "2")
     s.never_works()
     caches, active = (s.m.path / f for f in ("proc/sys/vm/drop_caches", "sys/kernel/kho/active"))
@@ -1392,10 +1392,11 @@ def test_shutdown(at):
     os.mkfifo(caches)
 
     def drop():
-        with caches.open() as f:
-            active.rmdir()
-            active.write_text("0\n")
-            f.read()
+        while "once more" not in (s.m.path / "dev/console").read_text():
+            time.sleep(0.01)
+        active.rmdir()
+        active.write_text("0\n")
+        caches.read_text()
     thread = threading.Thread(target=drop)
     thread.start()
     said = s.run()
