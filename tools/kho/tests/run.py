@@ -731,7 +731,7 @@ LIVE = [
     ("an image is loaded", ("fail", "kexec"), [], ("sys/kernel/kho/image", "plain\n")),
     ("kexec.target is masked", ("fail", "systemd"), [],
      ("etc/systemd/system/kexec.target", Path("/dev/null"))),
-    ("kexec.target is held back", ("warning", "systemd"), [],
+    ("the gate is closed", ("ok", "systemd"), [],
      ("run/systemd/system/kexec.target", Path("/dev/null"))),
     ("a shutdown is scheduled", ("fail", "systemd"), [], ("run/systemd/shutdown/scheduled", "")),
     ("the FDT is nearly full", ("warning", "fdt"), [], ("sys/kernel/kho/fdt_max", "600\n")),
