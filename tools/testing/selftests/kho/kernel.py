@@ -56,7 +56,7 @@ def source_state(linux):
     """Changes with every change of what a kernel is built from, committed or not."""
     trees = run(["git", "ls-tree", "HEAD"], cwd=linux) + run(["git", "ls-tree", "HEAD", "tools/"],
                                                              cwd=linux)
-    apart = ("\tDocumentation", "\ttools", "\ttools/testing")
+    apart = ("\tDocumentation", "\ttools", "\ttools/kho", "\ttools/testing")
     return "".join(t + "\n" for t in trees.splitlines() if not t.endswith(apart)) + run(
         ["git", "diff", "HEAD", "--", ".", ":!Documentation", ":!tools/testing"], cwd=linux)
 
