@@ -1,0 +1,91 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Owns the command line of the tests on Debian: servers of its releases in QEMU, booted by
+firmware and GRUB, on which our packages are installed and an operator's commands are tried."""
+
+import argparse
+import os
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from common import Failure, log_to, say, step
+from debian_cases import CASES
+from debian_image import RELEASES
+from debian_lab import Case, Lab
+
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--arch", choices=["x86_64"], default="x86_64")
+    p.add_argument("--build", type=Path, default=Path("build"))
+    p.add_argument("--release", default=",".join(RELEASES), help="of Debian, separated by commas")
+    p.add_argument("--only", default="", help="cases, separated by commas")
+    p.add_argument("--packages", type=Path, help="default: deb/packages below --build")
+    p.add_argument("--upgrade", type=Path,
+                   help="packages of a later version; default: deb/upgrade below --build, if there")
+    return p.parse_args()
+
+
+def some(text, known, what):
+    names = [n for n in text.split(",") if n]
+    if unknown := set(names) - set(known):
+        raise Failure(f"no {what} {', '.join(sorted(unknown))}; there are: " + " ".join(known))
+    return [n for n in known if n in names or not names]
+
+
+def run_case(lab, name):
+    step(f"{lab.release} {name} ...")
+    found, case = [], None
+    try:
+        case = Case(lab, name, "stock" if name == "install" else "installed")
+        found = case.found
+        CASES[name](case)
+    # One case that cannot go on must not hide what the others found.
+    except Exception as e:
+        found.append(("failed", str(e) if isinstance(e, Failure) else f"harness: {e!r}"))
+        say(f"  FAILED {lab.release} {name}: {found[-1][1]}")
+    finally:
+        if case:
+            case.close()
+    count = Counter(result for result, _ in found)
+    step(f"{lab.release} {name}: {count['ok']} passed, {count['failed']} failed")
+    return found
+
+
+def run_release(release, names, args):
+    try:
+        lab = Lab(release, args.build, args.packages or args.build / "deb/packages",
+                  args.upgrade or args.build / "deb/upgrade")
+    except Failure as e:
+        say(f"FAILED {release}: {e}")
+        return {"image": [("failed", "image")]}
+    if "install" not in names and not lab.state("installed")[0]:
+        names = ["install", *names]
+    return {name: run_case(lab, name) for name in names}
+
+
+def main(args):
+    args.build = args.build.resolve()
+    log_to(args.build / "test-debian.log")
+    releases, names = some(args.release, RELEASES, "release"), some(args.only, CASES, "case")
+    # A guest has two CPUs.
+    with ThreadPoolExecutor(max(1, os.cpu_count() // 2)) as pool:
+        ran = dict(zip(releases, pool.map(lambda r: run_release(r, names, args), releases)))
+    count = Counter()
+    for release, cases in ran.items():
+        for name, found in cases.items():
+            count.update(result for result, _ in found)
+            for check in [c for result, c in found if result == "failed"]:
+                say(f"FAILED {release} {name}: {check.splitlines()[0]} "
+                    f"(build/results/debian-{release}/{name}/)")
+    say(f"{count['ok']} passed, {count['failed']} failed")
+    return 1 if count["failed"] or not count["ok"] else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(arguments()))
+    except Failure as failure:
+        sys.exit(f"debian: {failure}")

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The packages on a server as Debian installs it, by dpkg alone, and the reboot into the kernel."""
+
+from debian_lab import PACKAGES
+
+INSTALL = "DEBIAN_FRONTEND=noninteractive dpkg -i {}/*.deb"
+
+
+def run(case):
+    kernel = case.lab.packages.kernel
+    with case.machine() as (guest, boot):
+        case.up(guest, boot, "firmware", guest.sh("uname -r").out, "before")
+        case.unpack(guest)
+        said = guest.sh(INSTALL.format(PACKAGES), 1800)
+        case.check("dpkg installs the packages", said.code == 0, said.out)
+        case.same("dpkg has nothing to complain of", guest.sh("dpkg --audit").out, "")
+        case.check("GRUB's menu was made anew", f"vmlinuz-{kernel}" in
+                   guest.sh("cat /boot/grub/grub.cfg"), said.out)
+        case.check("on a kernel without KHO, kho status says so",
+                   guest.sh("kho status").code == 3, guest.sh("kho status").out)
+        case.check("and systemctl kexec is as it was", guest.sh("systemctl is-enabled kexec.target").out
+                   == "static", guest.sh("systemctl is-enabled kexec.target").out)
+
+        boot = guest.leave("systemctl reboot")
+        case.up(guest, boot, "firmware", kernel, "after")
+        case.check("after: kho=on is on the command line", " kho=on" in guest.sh("cat /proc/cmdline"),
+                   guest.sh("cat /proc/cmdline").out)
+        case.with_kho(guest, "after")
+        case.same("after: /sys/firmware/kho/status", guest.sh("cat /sys/firmware/kho/status").out,
+                  "none")
+        guest.power_off()
+    if not any(result == "failed" for result, name in case.found if "kernel is" in name):
+        case.lab.save("installed", case.disk, case.vars)
