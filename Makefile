@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 help: ## this list
 	@echo 'make TARGET [ARCH=x86_64|arm64] [ACCEL=kvm]'
-	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 15
 
 # What they need for an architecture is installed only when it is asked for.
 demo shell kernel: SETUP := $(or $(ARCH),x86_64)
@@ -17,12 +17,17 @@ bench: SETUP := $(or $(ARCH),x86_64) bench
 cross: SETUP := none cross
 docs: SETUP := none docs
 deb: SETUP := $(or $(ARCH),none) deb
+test-debian: SETUP := x86_64 debian
 
 demo: tree ## hand state from one kernel to the next, and show it
 	@$(VMTEST) demo
 
 test: tree ## run every test on all architectures; ONLY=name,name runs a few scenarios
 	@$(VMTEST) test --only '$(ONLY)'
+
+test-debian: setup ## try the packages of make deb on Debian 12 and 13; RELEASE=bookworm, ONLY=name,name
+	@tools/testing/selftests/kho/debian.py $(ARCH:%=--arch %) --build build \
+		$(RELEASE:%=--release %) --only '$(ONLY)'
 
 fuzz: tree ## look for blobs that get past the checks, for FUZZ_SECONDS (600) in all
 	@$(VMTEST) fuzz $(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS))
@@ -79,4 +84,4 @@ setup: ## install the Debian packages that are missing
 clean: ## remove everything generated
 	rm -rf build
 
-.PHONY: help demo test fuzz soak bench cross docs deb shell kernel tree patches specs check setup clean
+.PHONY: help demo test test-debian fuzz soak bench cross docs deb shell kernel tree patches specs check setup clean

@@ -1,9 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0
 """The packages on a server as Debian installs it, by dpkg alone, and the reboot into the kernel."""
 
+from common import say
 from debian_lab import PACKAGES
 
 INSTALL = "DEBIAN_FRONTEND=noninteractive dpkg -i {}/*.deb"
+
+
+def choose(case, guest, kernel):
+    """GRUB starts the kernel whose version is the highest: Debian's own, if that is later."""
+    first = guest.must("grep -om1 'vmlinuz-[^ ]*' /boot/grub/grub.cfg").removeprefix("vmlinuz-")
+    if first == kernel:
+        return
+    say(f"  {case.lab.release} {case.name}: GRUB would start {first}; GRUB_TOP_LEVEL says otherwise")
+    guest.must(f"echo GRUB_TOP_LEVEL=/boot/vmlinuz-{kernel} >/etc/default/grub.d/80-top.cfg && "
+               "update-grub")
 
 
 def run(case):
@@ -21,6 +32,7 @@ def run(case):
         case.check("and systemctl kexec is as it was", guest.sh("systemctl is-enabled kexec.target").out
                    == "static", guest.sh("systemctl is-enabled kexec.target").out)
 
+        choose(case, guest, kernel)
         boot = guest.leave("systemctl reboot")
         case.up(guest, boot, "firmware", kernel, "after")
         case.check("after: kho=on is on the command line", " kho=on" in guest.sh("cat /proc/cmdline"),

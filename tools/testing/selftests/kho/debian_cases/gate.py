@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What must not be a kexec that loses the state is refused, before anything has stopped; what
+an operator does instead works. Without the gate, the same mistakes are tried to their end."""
+
+# The FDT is full at once: no handover can be made.
+NO_ROOM = "kexec -u; echo {} >/sys/kernel/kho/fdt_max"
+
+
+class Refusals:
+    """Commands that must fail, with a machine that has not noticed."""
+
+    def __init__(self, case, guest):
+        self.case, self.guest, self.pid = case, guest, case.app(guest)
+
+    def refused(self, what, command, *texts, code=None):
+        said = self.guest.sh(command)
+        self.case.check(f"{what}: it is refused",
+                        said.code != 0 if code is None else said.code == code,
+                        f"{said.out}\n({said.code})")
+        for text in texts:
+            self.case.check(f"{what}: it says `{text}`", text in said, said.out)
+        self.case.untouched(self.guest, self.pid, what)
+        return said
+
+    def closed(self, what):
+        self.case.same(f"{what}: the gate is closed",
+                       self.guest.sh("systemctl is-enabled kexec.target").out, "masked-runtime")
+
+
+def mistakes(case, guest):
+    """With the gate: all refused in one boot."""
+    r = Refusals(case, guest)
+    image = "/boot/vmlinuz-$(uname -r) --initrd=/boot/initrd.img-$(uname -r)"
+    r.refused("nothing is loaded", "systemctl kexec")
+
+    size = guest.must("cat /sys/kernel/kho/fdt_max")
+    guest.must(NO_ROOM.format(1))
+    r.refused("no handover can be made", "kho kexec", "the FDT is full", code=4)
+    case.same("no handover can be made: nothing is loaded",
+              guest.sh("cat /sys/kernel/kexec_loaded").out, "0")
+    r.closed("no handover can be made")
+    guest.must(NO_ROOM.format(size))
+
+    r.refused("no kho=on", "kho kexec --command-line 'root=LABEL=root console=ttyS0'", "kho=on",
+              code=1)
+    r.closed("no kho=on")
+    guest.must(f"kexec -s -l {image} --append='root=LABEL=root console=ttyS0'")
+    r.refused("a plain image is loaded", "systemctl kexec", "ccess denied")
+
+    guest.must("kho load")
+    case.same("an image is loaded", guest.sh("cat /sys/kernel/kho/image").out, "handover")
+    r.refused("systemctl kexec without a handover", "systemctl kexec", "ccess denied")
+    r.refused("reboot with an image loaded", "reboot")
+    r.refused("shutdown -r now with an image loaded", "shutdown -r now")
+    said = guest.sh("kho status")
+    case.check("kho status tells of the gate", "kexec.target" in said or "gate" in said, said.out)
+    if case.lab.release != "bookworm":
+        r.refused("systemctl reboot with an image loaded", "systemctl reboot")
+
+
+def run(case):
+    kernel = case.lab.packages.kernel
+    with case.machine() as (guest, _):
+        mistakes(case, guest)
+        old_reboot(case, guest, kernel)
+        said = guest.power_off()
+        case.check("poweroff with an image loaded is one", "Power down" in said, said[-500:])
+    with case.machine() as (guest, boot):
+        case.up(guest, boot, "firmware", kernel, "after poweroff")
+        without_gate(case, guest, kernel)
+        without_package(case, guest, kernel)
+
+
+def old_reboot(case, guest, kernel):
+    """What is Debian 12's only: a reboot that is one, and a service that loads an image."""
+    if case.lab.release == "bookworm":
+        boot = guest.leave("systemctl reboot")
+        case.up(guest, boot, "firmware", kernel, "systemctl reboot with an image loaded")
+        guest.must("sed -i s/^LOAD_KEXEC=.*/LOAD_KEXEC=true/ /etc/default/kexec && "
+                   "grep -q ^LOAD_KEXEC=true /etc/default/kexec")
+        boot = guest.leave("reboot")
+        case.up(guest, boot, "firmware", kernel, "kexec-load.service")
+        guest.must("sed -i s/^LOAD_KEXEC=.*/LOAD_KEXEC=false/ /etc/default/kexec")
+    guest.must("kho load")
+
+
+def without_gate(case, guest, kernel):
+    """A handover that cannot be made costs the state there, and a boot by firmware."""
+    guest.must("echo gate=no >>/etc/kho.conf && systemctl restart kho")
+    case.check("gate=no: kexec.target is not masked",
+               "masked" not in guest.sh("systemctl is-enabled kexec.target"))
+    pid = case.app(guest)
+    guest.must(NO_ROOM.format(1))
+    said = guest.sh("kho kexec")
+    case.check("gate=no: kho kexec still refuses", said.code == 4, said.out)
+    case.untouched(guest, pid, "gate=no")
+    guest.must("kho load && echo 'before it is lost' >/dev/pmsg0")
+    boot = guest.leave("systemctl kexec")
+    case.up(guest, boot, "firmware", kernel, "gate=no, systemctl kexec without a handover")
+    case.check("gate=no: the console says what was lost",
+               "nothing is handed over, and what was to be is lost" in boot.console,
+               boot.console[-3000:])
+    guest.must("kho load")
+    boot = guest.leave("reboot")
+    case.up(guest, boot, "kexec", kernel, "gate=no, reboot with an image loaded")
+    case.same("gate=no: that is a handover", guest.sh("cat /sys/firmware/kho/status").out, "accepted")
+    guest.must("sed -i /^gate=no/d /etc/kho.conf && systemctl restart kho")
+
+
+def without_package(case, guest, kernel):
+    """Removing kho leaves no gate behind; the kernel goes on handing over."""
+    case.same("the gate is closed again",
+              guest.sh("systemctl is-enabled kexec.target").out, "masked-runtime")
+    guest.must("DEBIAN_FRONTEND=noninteractive dpkg -r kho")
+    case.check("without the package kexec.target is not masked",
+               "masked" not in guest.sh("systemctl is-enabled kexec.target"),
+               guest.sh("systemctl is-enabled kexec.target").out)
+    guest.must("kexec -s -l /boot/vmlinuz-$(uname -r) --initrd=/boot/initrd.img-$(uname -r) "
+               "--reuse-cmdline && echo 1 >/sys/kernel/kho/active")
+    boot = guest.leave("systemctl kexec")
+    case.up(guest, boot, "kexec", kernel, "without the package")
+    case.same("without the package: the handover is accepted",
+              guest.sh("cat /sys/firmware/kho/status").out, "accepted")
