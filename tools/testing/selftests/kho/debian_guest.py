@@ -118,7 +118,9 @@ class Guest:
     def sh(self, text, seconds=COMMAND):
         """Exit code and output of a command; it is no failure if it fails."""
         word = self.send(text)
-        m = self.wait(rb"@@begin %d\n(.*)\n@@end %d (\d+)\n" % (word, word), seconds, text)
+        m = self.wait(rb"@@begin %d\n(.*)\n@@end %d (\d+)\n|@@ready " % (word, word), seconds, text)
+        if not m[2]:
+            self.fail(f"the machine has booted again, while waiting for {text}")
         said = Said(int(m[2]), m[1].decode(errors="replace").rstrip("\n"))
         self.commands.write(f"{said.out}\n({said.code})\n")
         self.commands.flush()
@@ -171,14 +173,16 @@ def fresh_vars(path):
 def command(disk, vars_fd, console, shell_fd, extra):
     # KVM is opt-in: on nested machines it may open and then hang every guest.
     accel = os.environ.get("ACCEL", "tcg")
-    pflash, kind = "if=pflash,unit={},format=raw,file={}", disk.suffix.replace(".", "")
-    return ["qemu-system-x86_64", "-machine", "q35", "-m", "2G", "-smp", "2",
+    pflash = "if=pflash,unit={},format=raw,file={}"
+    # It ends when this program is killed, too.
+    return ["setpriv", "--pdeathsig", "KILL",
+            "qemu-system-x86_64", "-machine", "q35", "-m", "2G", "-smp", "2",
             "-accel", accel + (",thread=multi" if accel == "tcg" else ""),
             "-cpu", "max" if accel == "tcg" else "host", "-nodefaults", "-display", "none",
             "-drive", pflash.format(0, FIRMWARE.format("CODE")) + ",readonly=on",
             "-drive", pflash.format(1, vars_fd),
             "-drive", f"if=none,id=disk,cache=unsafe,discard=unmap,file={disk},"
-            f"format={'qcow2' if kind == 'qcow2' else 'raw'}",
+            f"format={'qcow2' if disk.suffix == '.qcow2' else 'raw'}",
             "-device", "virtio-blk,drive=disk,bootindex=1",
             "-chardev", f"file,id=console,path={console},append=on", "-serial", "chardev:console",
             "-chardev", f"socket,id=shell,fd={shell_fd}", "-serial", "chardev:shell",
