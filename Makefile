@@ -25,7 +25,9 @@ demo: tree ## hand state from one kernel to the next, and show it
 test: tree ## run every test on all architectures; ONLY=name,name runs a few scenarios
 	@$(VMTEST) test --only '$(ONLY)'
 
-test-debian: setup ## try the packages of make deb on Debian 12 and 13; RELEASE=bookworm, ONLY=name,name
+test-debian: tree ## try the packages of make deb (small, if there are none) on Debian 12 and 13; RELEASE=, ONLY=
+	@ls build/deb/packages/kho_*.deb >/dev/null 2>&1 || { packaging/debs --flavour small && \
+		packaging/debs --flavour small2 --packages build/deb/upgrade; }
 	@tools/testing/selftests/kho/debian.py $(ARCH:%=--arch %) --build build \
 		$(RELEASE:%=--release %) --only '$(ONLY)'
 

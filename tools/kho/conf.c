@@ -13,6 +13,8 @@ static const struct setting {
 } settings[] = {
 	{ "gate", { "yes", "no" }, offsetof(struct conf, no_gate) },
 	{ "activate", { "early", "trial" }, offsetof(struct conf, trial) },
+	/* That is for 60-kho.cfg */
+	{ "pin", { "no", "yes" }, offsetof(struct conf, pin) },
 };
 
 static char *trimmed(char *text)

@@ -143,7 +143,7 @@ int run_hooks(const char *dir, const char *option);
 #define KHO_CONF	"/etc/kho.conf"
 
 struct conf {
-	bool no_gate, trial;
+	bool no_gate, trial, pin;
 };
 
 int conf_read(struct conf *conf, const char *what);

@@ -5,12 +5,13 @@ firmware and GRUB, on which our packages are installed and an operator's command
 
 import argparse
 import os
+import re
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from common import Failure, log_to, say, step
+from common import HERE, Failure, log_to, say, step
 from debian_cases import CASES
 from debian_image import RELEASES
 from debian_lab import Case, Lab
@@ -66,6 +67,16 @@ def run_release(release, names, args):
     return {name: run_case(lab, name) for name in names}
 
 
+def guide(results):
+    """Each command of the operator's guide was typed in some case, on one of the releases."""
+    text = (HERE.parents[3] / "packaging/kho/debian/README.Debian").read_text()
+    typed = "".join(f.read_text(errors="replace") for f in results.glob("debian-*/*/commands.log"))
+    typed = "".join(s + "\n" for s in typed.splitlines() if not s.startswith("==="))
+    commands = re.findall(r"^    (\S.*)$", text, re.M)
+    return [("ok" if re.search(rf"(?m)(?:^|[#&] ){re.escape(c)}(?= |$)", typed) else "failed",
+             f"some case types `{c}`") for c in dict.fromkeys(commands)]
+
+
 def main(args):
     args.build = args.build.resolve()
     log_to(args.build / "test-debian.log")
@@ -73,6 +84,8 @@ def main(args):
     # A guest has two CPUs.
     with ThreadPoolExecutor(max(1, os.cpu_count() // 2)) as pool:
         ran = dict(zip(releases, pool.map(lambda r: run_release(r, names, args), releases)))
+    if releases == RELEASES and names == list(CASES):
+        ran["all"] = {"guide": guide(args.build / "results")}
     count = Counter()
     for release, cases in ran.items():
         for name, found in cases.items():

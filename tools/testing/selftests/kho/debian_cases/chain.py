@@ -11,6 +11,7 @@ cat >/etc/default/grub.d/70-state.cfg <<'END'
 GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX reserve_mem=4M:4096:trace trace_instance=boot_map^traceoff@trace"
 END
 update-grub
+modprobe kho_sample
 echo kho_sample >/etc/modules-load.d/kho-sample.conf"""
 TRACE = "/sys/kernel/tracing/instances/boot_map"
 

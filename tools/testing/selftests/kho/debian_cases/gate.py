@@ -70,6 +70,7 @@ def run(case):
     with case.machine() as (guest, _):
         mistakes(case, guest)
         old_reboot(case, guest, kernel)
+        to_loaded(case, guest, kernel)
         said = guest.power_off()
         case.check("poweroff with an image loaded is one", "Power down" in said, said[-500:])
     with case.machine() as (guest, boot):
@@ -88,6 +89,19 @@ def old_reboot(case, guest, kernel):
         boot = guest.leave("reboot")
         case.up(guest, boot, "firmware", kernel, "kexec-load.service")
         guest.must("sed -i s/^LOAD_KEXEC=.*/LOAD_KEXEC=false/ /etc/default/kexec")
+    guest.must("kho load")
+
+
+def to_loaded(case, guest, kernel):
+    """What kho says to who has loaded an image: go there, or unload it."""
+    boot = guest.leave("kho kexec --loaded")
+    case.up(guest, boot, "kexec", kernel, "kho kexec --loaded")
+    case.same("kho kexec --loaded: it was accepted",
+              guest.sh("cat /sys/firmware/kho/status").out, "accepted")
+    guest.must("kho load")
+    guest.must("kho load --unload")
+    boot = guest.leave("systemctl reboot")
+    case.up(guest, boot, "firmware", kernel, "the image unloaded, systemctl reboot")
     guest.must("kho load")
 
 
