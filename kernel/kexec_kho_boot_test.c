@@ -156,10 +156,23 @@ static void __init lost_test(struct kunit *test)
 					  why.text);
 }
 
+/* A kernel that boots has one CPU until it has looked */
+static void __init cpus_test(struct kunit *test)
+{
+	u64 room = kho_boot_room(SZ_1G), each = __per_cpu_end - __per_cpu_start;
+	unsigned int before = kho_cpus_before;
+
+	KUNIT_EXPECT_GT(test, room, num_possible_cpus() * each);
+	kho_cpus_before = max(before, num_possible_cpus()) + 100;
+	KUNIT_EXPECT_GT(test, kho_boot_room(SZ_1G), room + 100 * each);
+	kho_cpus_before = before;
+}
+
 static struct kunit_case __refdata kho_boot_cases[] = {
 	KUNIT_CASE_PARAM(question_test, question_gen_params),
 	KUNIT_CASE_PARAM(other_pages_test, shift_gen_params),
 	KUNIT_CASE_PARAM(lost_test, lost_gen_params),
+	KUNIT_CASE(cpus_test),
 	{ }
 };
 

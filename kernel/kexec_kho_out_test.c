@@ -131,6 +131,7 @@ static void blob_test(struct kunit *test)
 
 	KUNIT_EXPECT_STREQ(test, root.release, init_utsname()->release);
 	KUNIT_EXPECT_EQ(test, root.count, kho_in_count() + 1);
+	KUNIT_EXPECT_EQ(test, root.cpus, num_possible_cpus());
 	KUNIT_EXPECT_EQ(test, root.table_crc, kho_out.table.crc);
 	KUNIT_ASSERT_EQ(test, root.scratch.nr, 1);
 	mem = kho_range(&root.scratch, 0);
