@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Owns the tests that need no guest: memblock's own, to which the series adds
 some, run as a program on this machine, the fuzzers, specs, the kho command on copies
-of machines, what consoles are searched for, and the documentation."""
+of machines, what consoles are searched for, what cannot be configured together, and the
+documentation."""
 
 import os
 import re
@@ -18,7 +19,7 @@ from common import Failure, run, say, step
 AROUND = ("include", "mm", "tools/arch", "tools/include", "tools/lib", "tools/testing/selftests")
 # A variant that ends early must not pass: the last suite, and the series' own.
 SUITES = ("memblock_kho", "memblock_alloc_exact_nid_raw")
-NAMES = ["memblock", "memblock-numa", "fuzz", "specs", "splats", "kho", "docs"]
+NAMES = ["memblock", "memblock-numa", "fuzz", "specs", "splats", "kho", "kmsan", "docs"]
 SANITIZE = "-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all"
 
 
@@ -80,6 +81,27 @@ def kho(linux, out):
     return found
 
 
+def has_kmsan(linux, out, handover):
+    """Whether a kernel can have KMSAN, with or without handovers; it has those if asked."""
+    wanted = ["64BIT", "SMP", "DEBUG_KERNEL", "KEXEC_FILE", "SPARSEMEM_VMEMMAP", "KMSAN"]
+    wanted += ["KEXEC_HANDOVER"] if handover else []
+    (out / "wanted").write_text("".join(f"CONFIG_{o}=y\n" for o in wanted))
+    run(["make", "-s", "-C", linux, f"O={out}", "ARCH=x86_64", "CC=clang",
+         f"KCONFIG_ALLCONFIG={out / 'wanted'}", "allnoconfig"], log=out / "build.log")
+    lines = (out / ".config").read_text().splitlines()
+    if handover and "CONFIG_KEXEC_HANDOVER=y" not in lines:
+        raise Failure("no handovers")
+    return "CONFIG_KMSAN=y" in lines
+
+
+def kmsan(linux, out):
+    """[(result, name)]: no kernel has both, see lib/Kconfig.kmsan."""
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    good = has_kmsan(linux, out, False) and not has_kmsan(linux, out, True)
+    return [("ok" if good else "failed", "no kernel has KMSAN and handovers")]
+
+
 def test(name, linux, results, arch):
     """[(result, name)] of one of NAMES; what needs a kernel uses this architecture's."""
     if name == "fuzz":
@@ -89,7 +111,8 @@ def test(name, linux, results, arch):
     found = (splats.check(linux) if name == "splats" else
              specs.test(linux, out) if name == "specs" else
              docs.test(linux, results.parent, arch) if name == "docs" else
-             kho(linux, out) if name == "kho" else memblock(name, linux, out))
+             kho(linux, out) if name == "kho" else
+             kmsan(linux, out) if name == "kmsan" else memblock(name, linux, out))
     step(f"host {name}: {sum(r == 'ok' for r, _ in found)} passed, "
          f"{sum(r == 'failed' for r, _ in found)} failed")
     return found
