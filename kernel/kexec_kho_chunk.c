@@ -8,6 +8,7 @@
 #define pr_fmt(fmt) "kho: " fmt
 
 #include <linux/bitmap.h>
+#include <linux/io.h>
 #include <linux/kexec_handover_mm.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
@@ -173,6 +174,11 @@ static int check_hardware(const struct kho_chunk *c, unsigned long index)
 {
 	unsigned long bit, stop, pfn, end;
 
+	if (c->bits && !kho_ram_is_sound(virt_to_phys(c->bits), PAGE_SIZE)) {
+		pr_err("the hardware has failed in the list of what is preserved of %#llx+%#llx: all owners of that must give it up\n",
+		       PFN_PHYS((u64)index * CHUNK_PAGES), PFN_PHYS((u64)CHUNK_PAGES));
+		return -EIO;
+	}
 	for (bit = kho_chunk_next(c, 0); bit < CHUNK_PAGES;
 	     bit = kho_chunk_next(c, stop)) {
 		stop = kho_chunk_stop(c, bit);
@@ -191,7 +197,7 @@ static int check_hardware(const struct kho_chunk *c, unsigned long index)
  * kho_chunks_check_hardware() - see whether the hardware has failed in what is preserved
  * @chunks: the chunks, by number
  *
- * To read such memory is a panic, here or in the next kernel.
+ * Or in their bits. To read such memory is a panic, here or in the next kernel.
  *
  * Context: may sleep.
  * Return: 0; -EIO, with a line in the log.

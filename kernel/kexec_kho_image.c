@@ -158,22 +158,6 @@ int kho_before_kexec(void)
 	return carries ? kho_out_seal(page_shift) : 0;
 }
 
-/* Where it goes, as far as the page allocator knows of the hardware */
-static int check_destination(const struct kimage *image)
-{
-	unsigned long i, pfn, end;
-
-	for (i = 0; i < image->nr_segments; i++) {
-		pfn = PHYS_PFN(image->segment[i].mem);
-		end = PFN_UP(image->segment[i].mem + image->segment[i].memsz);
-		if (kho_ram_find_poison(pfn, end) == end)
-			continue;
-		pr_err("the hardware has failed where the image goes: load it again\n");
-		return -EIO;
-	}
-	return 0;
-}
-
 /**
  * kho_check_kexec() - see that nothing is in the way of executing an image
  * @image: the image that is about to be executed
@@ -185,7 +169,7 @@ int kho_check_kexec(struct kimage *image)
 {
 	if (image->kho) {
 		if (kho_out_is_sealed_for(image->kho_page_shift))
-			return check_destination(image);
+			return kho_scratch_is_sound() ? 0 : -EIO;
 		pr_err("another image was loaded meanwhile: try again\n");
 		return -EAGAIN;
 	}

@@ -55,6 +55,28 @@ static void maps_pages_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kho_locate_mem_hole(&buf, take_it), 0);
 }
 
+/* The next kernel uses all of scratch, whatever of it the image is put into */
+static void broken_scratch_test(struct kunit *test)
+{
+	unsigned long pfn = PHYS_PFN(kho_scratch.addr + kho_scratch.len) - 1;
+	struct kimage *image = new_image(test);
+	struct kexec_buf buf = { .image = image, .memsz = PAGE_SIZE };
+
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
+	/* So that nobody gets it meanwhile */
+	KUNIT_ASSERT_EQ(test, 0,
+			alloc_contig_range(pfn, pfn + 1, MIGRATE_CMA, GFP_KERNEL));
+	break_page(pfn_to_page(pfn));
+	KUNIT_EXPECT_EQ(test, kho_locate_mem_hole(&buf, take_it), 0);
+	KUNIT_EXPECT_EQ(test, try_kexec(image), -EIO);
+	mend_page(pfn_to_page(pfn));
+	kho_kexec_failed();
+	KUNIT_EXPECT_EQ(test, kho_locate_mem_hole(&buf, take_it), 1);
+	KUNIT_EXPECT_EQ(test, try_kexec(image), 0);
+	free_contig_range(pfn, 1);
+}
+
 /* What kexec asks before it shuts anything down */
 static void kexec_test(struct kunit *test)
 {
@@ -169,11 +191,9 @@ static void cmdline_test(struct kunit *test)
 /* A kernel with larger pages is not given single ones of ours */
 static void page_size_test(struct kunit *test)
 {
-	struct kimage *image = kunit_kzalloc(test, sizeof(*image), GFP_KERNEL);
+	struct kimage *image = new_image(test);
 	struct out_test *t = test->priv;
 
-	KUNIT_ASSERT_NOT_NULL(test, image);
-	image->kho = 1;
 	kho_image_set_page_shift(image, PAGE_SHIFT + 2);
 	KUNIT_EXPECT_EQ(test, try_kexec(image), -EINVAL);
 	KUNIT_EXPECT_FALSE(test, kho_out_is_active());
@@ -191,6 +211,7 @@ static struct kunit_case kho_image_cases[] = {
 	KUNIT_CASE(jump_back_test),
 	KUNIT_CASE(kexec_test),
 	KUNIT_CASE(maps_pages_test),
+	KUNIT_CASE(broken_scratch_test),
 	KUNIT_CASE_PARAM(cmdline_test, cmdline_gen_params),
 	KUNIT_CASE(page_size_test),
 	{ }

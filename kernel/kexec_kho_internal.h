@@ -38,6 +38,7 @@ bool kho_scratch_has(u64 addr);
 void kho_scratch_hold(void);
 void kho_scratch_reserve(u64 initrd);
 void kho_scratch_release(bool is_new);
+bool kho_scratch_is_sound(void);
 
 /* kexec_kho_table.c */
 /**
@@ -190,6 +191,7 @@ struct kho_vmalloc_page {
 };
 
 void kho_table_free(struct kho_table *table);
+bool kho_table_is_sound(const struct kho_table *table);
 int kho_table_check(const struct kho_table *table, unsigned int page_shift,
 		    struct kho_why *why);
 
@@ -197,6 +199,7 @@ int kho_table_check(const struct kho_table *table, unsigned int page_shift,
 void kho_mem_keep(const struct kho_mem *mem);
 bool kho_mem_is_boot(void *p, size_t len);
 void *kho_alloc_boot(gfp_t gfp, unsigned int order);
+void kho_free_boot(void *p, unsigned int order);
 bool kho_ram_was_there(unsigned long pfn, unsigned long nr);
 bool kho_ram_is_usable(unsigned long pfn, unsigned long nr);
 int kho_ram_check(const struct kho_mem *mem, bool folio);
@@ -207,6 +210,14 @@ static inline bool kho_ram_is_any_poisoned(void)
 {
 	return IS_ENABLED(CONFIG_MEMORY_FAILURE) &&
 	       atomic_long_read(&num_poisoned_pages);
+}
+
+/* Whether the hardware has failed nowhere in a range; may sleep */
+static inline bool kho_ram_is_sound(u64 addr, u64 len)
+{
+	unsigned long end = PFN_UP(addr + len);
+
+	return kho_ram_find_poison(PHYS_PFN(addr), end) == end;
 }
 
 /* kexec_kho_track.c */

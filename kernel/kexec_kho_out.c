@@ -405,14 +405,23 @@ static int give_up_changing(void)
 	return -EBUSY;
 }
 
+/* It stays where it is, because an image may know the place */
+static int check_window(void)
+{
+	if (kho_ram_is_sound(virt_to_phys(kho_out.fdt), kho_out.fdt_max))
+		return 0;
+	pr_err("the hardware has failed in the FDT's window: kexec -u, write to /sys/kernel/kho/fdt_max, and load the image again\n");
+	return -EIO;
+}
+
 static int kho_activate(void)
 {
+	int err = check_window(), tries;
 	bool is_void = true;
-	int err = 0, tries;
 
 	lockdep_assert_held(&kho_out.lock);
-	if (kho_out.active && !kho_track_is_void())
-		return 0;
+	if (err || (kho_out.active && !kho_track_is_void()))
+		return err;
 	kho_deactivate();
 
 	for (tries = 0; is_void && tries < MAX_TRIES; tries++)
@@ -739,7 +748,7 @@ static int set_window(void *fdt, size_t size)
 	}
 	kexec_unlock();
 	if (fdt)
-		free_pages((unsigned long)fdt, get_order(size));
+		kho_free_boot(fdt, get_order(size));
 	return err;
 }
 

@@ -4,6 +4,7 @@
  * fail, for what a notifier does or for what it lists, and that leave nothing behind.
  */
 #include <linux/memblock.h>
+#include <linux/pgalloc_tag.h>
 
 #include "kexec_kho_out_test.h"
 
@@ -281,10 +282,71 @@ static void fdt_max_test(struct kunit *test)
 	expect_nothing(test);
 }
 
+/* A page that was kept from the page allocator because it was broken */
+static void free_mended(struct page *page)
+{
+	mend_page(page);
+	clear_page_tag_ref(page);
+	init_page_count(page);
+	__free_page(page);
+}
+
+/* An image knows where the window is: it can go elsewhere only if there is none */
+static void broken_window_test(struct kunit *test)
+{
+	struct kimage *image = new_image(test);
+	struct out_test *t = test->priv;
+	struct kho_root root;
+	struct page *bad;
+
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
+	KUNIT_ASSERT_EQ(test, kho_out_activate(), 0);
+	bad = virt_to_page(kho_out.fdt + kho_out.fdt_max - 1);
+	break_page(bad);
+	KUNIT_EXPECT_EQ(test, try_kexec(image), -EIO);
+	KUNIT_EXPECT_FALSE(test, kho_track_is_sealed());
+	kho_out_abort();
+	KUNIT_EXPECT_EQ(test, kho_out_activate(), -EIO);
+	expect_nothing(test);
+
+	KUNIT_ASSERT_EQ(test, kho_out_resize(t->window.len), 0);
+	KUNIT_EXPECT_EQ(test, page_count(bad), 0);
+	KUNIT_EXPECT_FALSE(test, PageBuddy(bad));
+	free_mended(bad);
+	KUNIT_EXPECT_EQ(test, try_kexec(image), 0);
+	check_blob(test, &root);
+}
+
+/* The table can: there is just another handover */
+static void broken_table_test(struct kunit *test)
+{
+	struct kimage *image = new_image(test);
+	struct out_test *t = test->priv;
+	struct kho_root root;
+	struct page *bad;
+
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
+	KUNIT_ASSERT_EQ(test, kho_out_activate(), 0);
+	KUNIT_EXPECT_STREQ(test, calls(t), "cab");
+	KUNIT_ASSERT_GT(test, kho_out.table.nr, 0);
+	bad = pfn_to_page(PHYS_PFN(kho_out.table.part[0].addr));
+	break_page(bad);
+	KUNIT_EXPECT_EQ(test, try_kexec(image), 0);
+	KUNIT_EXPECT_STREQ(test, calls(t), "???CABcab");
+	KUNIT_EXPECT_NE(test, kho_out.table.part[0].addr, page_to_phys(bad));
+	KUNIT_EXPECT_TRUE(test, kho_track_is_sealed());
+	check_blob(test, &root);
+	free_mended(bad);
+}
+
 static struct kunit_case kho_out_refusal_cases[] = {
 	KUNIT_CASE_PARAM(refusal_test, refusal_gen_params),
 	KUNIT_CASE_PARAM(bad_mem_test, bad_mem_gen_params),
 	KUNIT_CASE(fdt_max_test),
+	KUNIT_CASE(broken_window_test),
+	KUNIT_CASE(broken_table_test),
 	{ }
 };
 

@@ -118,6 +118,29 @@ static inline int dump_refuse(struct probe *p, void *fdt)
 	return notifier_from_errno(-EPERM);
 }
 
+/* The hardware fails in a page, and has not after all */
+static inline void break_page(struct page *page)
+{
+	SetPageHWPoison(page);
+	num_poisoned_pages_inc(page_to_pfn(page));
+}
+
+static inline void mend_page(struct page *page)
+{
+	num_poisoned_pages_sub(page_to_pfn(page), 1);
+	ClearPageHWPoison(page);
+}
+
+/* An image that carries a handover */
+static inline struct kimage *new_image(struct kunit *test)
+{
+	struct kimage *image = kunit_kzalloc(test, sizeof(*image), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, image);
+	image->kho = 1;
+	return image;
+}
+
 /* The log since the last look */
 static inline const char *calls(struct out_test *t)
 {

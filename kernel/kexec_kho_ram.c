@@ -276,7 +276,7 @@ static void *alloc_on_kho_boot_nodes(gfp_t gfp, unsigned int order)
  * tried last.
  *
  * Context: may sleep.
- * Return: the memory, to be freed with free_pages(), or NULL.
+ * Return: the memory, to be freed with kho_free_boot(), or NULL.
  */
 void *kho_alloc_boot(gfp_t gfp, unsigned int order)
 {
@@ -301,6 +301,28 @@ void *kho_alloc_boot(gfp_t gfp, unsigned int order)
 	list_for_each_entry_safe(page, next, &held, lru)
 		__free_pages(page, order);
 	return p ? memset(p, 0, PAGE_SIZE << order) : NULL;
+}
+
+/**
+ * kho_free_boot() - free what kho_alloc_boot() returned
+ * @p:     the memory
+ * @order: as it was allocated
+ *
+ * The page allocator keeps a page out in which the hardware has failed, if it is freed by
+ * itself.
+ */
+void kho_free_boot(void *p, unsigned int order)
+{
+	struct page *page = virt_to_page(p);
+	unsigned long i;
+
+	if (kho_ram_is_sound(virt_to_phys(p), PAGE_SIZE << order)) {
+		__free_pages(page, order);
+		return;
+	}
+	split_page(page, order);
+	for (i = 0; i < 1UL << order; i++)
+		__free_page(page + i);
 }
 
 static const char *why_unusable(u64 addr, u64 len)

@@ -10,6 +10,8 @@
 #include <linux/shmem_fs.h>
 #include <linux/swap.h>
 
+#include "kexec_kho_out_test.h"
+
 #define TEST_ORDER	4
 
 /* The page that something is wrong with; the others are as they should be */
@@ -94,18 +96,6 @@ static void undo_free(struct page *page)
 	page_ref_unfreeze(page, 1);
 }
 
-static void make_poisoned(struct page *page)
-{
-	SetPageHWPoison(page);
-	num_poisoned_pages_inc(page_to_pfn(page));
-}
-
-static void undo_poisoned(struct page *page)
-{
-	num_poisoned_pages_sub(page_to_pfn(page), 1);
-	ClearPageHWPoison(page);
-}
-
 /**
  * struct kind - what a page must not be
  * @desc: what is wrong
@@ -124,7 +114,7 @@ static const struct kind kinds[] = {
 	{ "reserved", make_reserved, undo_reserved },
 	/* But then it may be part of a block that was not split */
 	{ "free", make_free, undo_free, .last = true },
-	{ "broken", make_poisoned, undo_poisoned },
+	{ "broken", break_page, mend_page },
 };
 
 KUNIT_ARRAY_PARAM_DESC(kind, kinds, desc);
@@ -149,7 +139,7 @@ static void kind_test(struct kunit *test)
 	const struct kind *k = test->param_value;
 	struct page *page = test->priv, *bad = page + TEST_BAD;
 
-	if (k->make == make_poisoned && !IS_ENABLED(CONFIG_MEMORY_FAILURE))
+	if (k->make == break_page && !IS_ENABLED(CONFIG_MEMORY_FAILURE))
 		kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
 
 	k->make(bad);
@@ -185,10 +175,10 @@ static void long_range_test(struct kunit *test)
 	ClearPageReserved(bad);
 
 	if (IS_ENABLED(CONFIG_MEMORY_FAILURE)) {
-		make_poisoned(bad + 7);
+		break_page(bad + 7);
 		KUNIT_EXPECT_EQ(test, try_pages(page, 1 << order), -EINVAL);
 		KUNIT_EXPECT_EQ(test, try_pages(page, pageblock_nr_pages), 0);
-		undo_poisoned(bad + 7);
+		mend_page(bad + 7);
 	}
 	KUNIT_EXPECT_EQ(test, try_pages(page, 1 << order), 0);
 

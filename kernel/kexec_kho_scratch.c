@@ -413,21 +413,19 @@ static u64 segment_bytes(const struct kimage *image)
 	return sum;
 }
 
-/* The image is written there: not where the hardware has failed */
-static bool try_scratch(struct kexec_buf *kbuf,
-			int (*func)(struct resource *, void *))
+/**
+ * kho_scratch_is_sound() - see whether the hardware has failed nowhere in scratch
+ *
+ * The next kernel takes all of it, and KASLR may choose any page.
+ *
+ * Context: may sleep.
+ * Return: true if so; else the log says what to do.
+ */
+bool kho_scratch_is_sound(void)
 {
-	unsigned long pfn = PHYS_PFN(kho_scratch.addr), stop;
-	unsigned long end = PHYS_PFN(kho_scratch.addr + kho_scratch.len);
-
-	for (; pfn < end; pfn = stop + 1) {
-		struct resource res = { .start = PFN_PHYS((u64)pfn) };
-
-		stop = kho_ram_find_poison(pfn, end);
-		res.end = PFN_PHYS((u64)stop) - 1;
-		if (stop > pfn && func(&res, kbuf) == 1)
-			return true;
-	}
+	if (kho_ram_is_sound(kho_scratch.addr, kho_scratch.len))
+		return true;
+	pr_err("the hardware has failed in scratch: boot by firmware, and another place is taken\n");
 	return false;
 }
 
@@ -444,12 +442,18 @@ int kho_locate_mem_hole(struct kexec_buf *kbuf,
 {
 	u64 ram = PFN_PHYS((u64)get_num_physpages()), need;
 	unsigned int shift = kbuf->image->kho_page_shift ?: PAGE_SHIFT;
+	struct resource res = {
+		.start = kho_scratch.addr, .end = kho_scratch.addr + kho_scratch.len - 1,
+	};
+
+	if (!kho_scratch_is_sound())
+		return 0;
 
 	need = segment_bytes(kbuf->image) + kbuf->memsz + early_room(ram);
 	if (kbuf->image->kho_maps_pages || shift < PAGE_SHIFT)
 		need += (ram >> shift) * sizeof(pte_t);
 
-	if (need <= kho_scratch.len && try_scratch(kbuf, func))
+	if (need <= kho_scratch.len && func(&res, kbuf) == 1)
 		return 1;
 
 	pr_err("image does not fit: its segments up to one of %lu KiB, and the next kernel's early memory, need %llu KiB in scratch, which has %llu KiB, in part occupied; boot with a larger kho_scratch=\n",

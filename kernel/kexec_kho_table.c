@@ -35,8 +35,7 @@ void kho_table_free(struct kho_table *table)
 	while (table->nr) {
 		struct kho_mem *part = &table->part[--table->nr];
 
-		free_pages((unsigned long)phys_to_virt(part->addr),
-			   get_order(part->len));
+		kho_free_boot(phys_to_virt(part->addr), get_order(part->len));
 	}
 	kvfree(table->part);
 	table->part = NULL;
@@ -321,6 +320,22 @@ int kho_table_make(struct kho_table *table, struct xarray *chunks)
 }
 
 /**
+ * kho_table_is_sound() - whether the hardware has failed nowhere in a table
+ * @table: the table; kho_chunks_check_hardware() looks at the bits of chunks
+ *
+ * Return: true if so.
+ */
+bool kho_table_is_sound(const struct kho_table *table)
+{
+	unsigned int i;
+
+	for (i = 0; i < table->nr; i++)
+		if (!kho_ram_is_sound(table->part[i].addr, table->part[i].len))
+			return false;
+	return true;
+}
+
+/**
  * kho_table_check() - whether a kernel with pages of another size can take it all
  * @table:      the table of an active handover
  * @page_shift: log2 of that size
@@ -332,7 +347,7 @@ int kho_table_make(struct kho_table *table, struct xarray *chunks)
  * Return: 0 or -EINVAL.
  */
 int kho_table_check(const struct kho_table *table, unsigned int page_shift,
-		  struct kho_why *why)
+		    struct kho_why *why)
 {
 	unsigned int max_order = page_shift >= 16 ? 13 : page_shift >= 14 ? 11 : 10;
 	u64 room = kho_boot_room_for(table->ram, page_shift);

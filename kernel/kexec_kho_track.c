@@ -705,7 +705,7 @@ bool kho_track_is_void(void)
  * @why: filled with the reason if such a kernel cannot
  *
  * Context: holds the activation lock.
- * Return: 0; -ESTALE if the handover is void; -EIO as kho_track_encode(); -EINVAL if
+ * Return: 0; -ESTALE if the handover is void, or now is; -EIO as kho_track_encode(); -EINVAL if
  * the kernel cannot take it.
  */
 int kho_track_seal(const struct kho_table *table, unsigned int page_shift,
@@ -716,6 +716,11 @@ int kho_track_seal(const struct kho_table *table, unsigned int page_shift,
 	guard(mutex)(&kho_track_lock);
 	if (kho_use != KHO_USE_HANDOVER)
 		return -ESTALE;
+	if (!kho_table_is_sound(table)) {
+		pr_info("the hardware has failed in the memory table: the handover is aborted, and the jump makes another\n");
+		make_void();
+		return -ESTALE;
+	}
 	err = kho_chunks_check_hardware(&kho_chunks);
 	if (!err && page_shift && page_shift != PAGE_SHIFT)
 		err = kho_table_check(table, page_shift, why);

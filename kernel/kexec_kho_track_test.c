@@ -58,30 +58,38 @@ static void give_up_test(struct kunit *test)
 	folio_put(folio);
 }
 
-/* Memory may fail long after it was preserved */
+/* Memory may fail long after it was preserved, or where that is noted */
 static void hardware_test(struct kunit *test)
 {
-	struct kimage *image = kunit_kzalloc(test, sizeof(*image), GFP_KERNEL);
+	struct kimage *image = new_image(test);
 	struct out_test *t = test->priv;
 	struct page *bad = t->page + 13;
+	struct kho_chunk *c;
 
 	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
 		kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
-	KUNIT_ASSERT_NOT_NULL(test, image);
-	image->kho = 1;
 	KUNIT_ASSERT_EQ(test, kho_preserve_pages(t->page + 12, 2), 0);
 	KUNIT_ASSERT_EQ(test, kho_out_activate(), 0);
 
-	SetPageHWPoison(bad);
-	num_poisoned_pages_inc(page_to_pfn(bad));
+	break_page(bad);
 	KUNIT_EXPECT_EQ(test, try_kexec(image), -EIO);
 	KUNIT_EXPECT_TRUE(test, kho_out_is_active());
 	kho_out_abort();
 	KUNIT_EXPECT_EQ(test, kho_out_activate(), -EIO);
 	KUNIT_EXPECT_EQ(test, kho_unpreserve_pages(bad, 1), 0);
 	KUNIT_EXPECT_EQ(test, kho_out_activate(), 0);
-	num_poisoned_pages_sub(page_to_pfn(bad), 1);
-	ClearPageHWPoison(bad);
+	mend_page(bad);
+
+	c = xa_load(&kho_chunks, page_to_pfn(bad) / CHUNK_PAGES);
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	KUNIT_ASSERT_NOT_NULL(test, c->bits);
+	break_page(virt_to_page(c->bits));
+	KUNIT_EXPECT_EQ(test, try_kexec(image), -EIO);
+	KUNIT_EXPECT_TRUE(test, kho_out_is_active());
+	kho_out_abort();
+	KUNIT_EXPECT_EQ(test, kho_out_activate(), -EIO);
+	mend_page(virt_to_page(c->bits));
+	KUNIT_EXPECT_EQ(test, kho_out_activate(), 0);
 	KUNIT_EXPECT_EQ(test, give_up_pages(t->page + 12, 1), 0);
 }
 
