@@ -10,11 +10,14 @@
 
 #include "kexec_kho_early.h"
 
-/* Bits of this kernel for the pages of a chunk, whatever size they had */
+/*
+ * Bits of this kernel for the pages of a chunk, whatever size they had: a larger one that
+ * is no part of a folio is pages here.
+ */
 static void __init convert_bits(struct kho_extent *x)
 {
-	unsigned long pages = PHYS_PFN(x->mem.len);
-	const __le64 *joined = x->bits + KHO_CHUNK_PAGES(x->shift) / 64;
+	unsigned long pages = PHYS_PFN(x->mem.len), theirs = KHO_CHUNK_PAGES(x->shift);
+	const __le64 *joined = x->bits + theirs / 64;
 	unsigned long i;
 
 	for (i = 0; i < pages; i++) {
@@ -24,7 +27,8 @@ static void __init convert_bits(struct kho_extent *x)
 		if (!test_bit_le(bit, x->bits))
 			continue;
 		__set_bit(i, x->kept);
-		if (!first || test_bit_le(bit, joined))
+		if (test_bit_le(bit, joined) ||
+		    (!first && bit + 1 < theirs && test_bit_le(bit + 1, joined)))
 			__set_bit(i, x->joined);
 	}
 }
@@ -101,6 +105,7 @@ static int __init make_chunk_bits(struct kho_extent *x, struct kho_why *why)
 
 /**
  * kho_bitmaps_make() - make the bitmaps of struct kho_in
+ * @page_size: of the kernel that handed over, or 0 if it does not say
  * @why: filled with the reason if there is no memory for them
  *
  * The bits of chunks are not looked at any more after that.
@@ -109,7 +114,7 @@ static int __init make_chunk_bits(struct kho_extent *x, struct kho_why *why)
  * not be any more after this.
  * Return: 0 or a negative error; then kho_bitmaps_free() has to be called.
  */
-int __init kho_bitmaps_make(struct kho_why *why)
+int __init kho_bitmaps_make(u32 page_size, struct kho_why *why)
 {
 	struct kho_extent *x, *end = kho_in.extent + kho_in.extents;
 	unsigned long bit = 0;
@@ -122,6 +127,7 @@ int __init kho_bitmaps_make(struct kho_why *why)
 
 	for (x = kho_in.extent; x < end; x++) {
 		x->bit = bit;
+		x->folios = 1ULL << x->shift > max(PAGE_SIZE, page_size);
 		bit += extent_bytes(x) * BITS_PER_BYTE;
 		x->before = kho_in.pages;
 		if (!x->bits) {

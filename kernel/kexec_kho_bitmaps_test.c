@@ -21,12 +21,18 @@ static void fill(struct kunit *test, struct kho_extent *x)
 	KUNIT_EXPECT_EQ(test, x->mem.len, KHO_CHUNK_BYTES(x->shift));
 }
 
-/* A page of ours that has several of theirs in it is as the first of these */
+/*
+ * A page of ours that has several of theirs in it is as the first of these. Where it is
+ * the other way round, one of theirs is a folio only with others.
+ */
 static bool page_joined(const struct kho_extent *x, unsigned long page)
 {
-	if (PFN_PHYS((u64)page) & ((1ULL << x->shift) - 1))
+	const __le64 *joined = x->bits + KHO_CHUNK_PAGES(x->shift) / 64;
+	unsigned long end = ALIGN(PFN_PHYS((u64)page), 1ULL << x->shift) >> PAGE_SHIFT;
+
+	if (page_bit(x, joined, page))
 		return true;
-	return page_bit(x, x->bits + KHO_CHUNK_PAGES(x->shift) / 64, page);
+	return page < end && end < PHYS_PFN(x->mem.len) && page_bit(x, joined, end);
 }
 
 static void __init convert_test(struct kunit *test)

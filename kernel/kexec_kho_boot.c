@@ -517,7 +517,7 @@ static int __init accept(const struct kho_root *root, struct kho_why *why)
 {
 	int err;
 
-	err = kho_bitmaps_make(why);
+	err = kho_bitmaps_make(root->page_size, why);
 	if (err)
 		return err;
 	memblock_clear_kho_scratch_only();

@@ -35,7 +35,7 @@ int kho_gaps_reserve(const struct kho_walk *w, struct kho_why *why);
 void kho_gaps_drop(void);
 
 /* kexec_kho_bitmaps.c */
-int kho_bitmaps_make(struct kho_why *why);
+int kho_bitmaps_make(u32 page_size, struct kho_why *why);
 void kho_bitmaps_free(void);
 
 #endif /* LINUX_KEXEC_KHO_EARLY_H */

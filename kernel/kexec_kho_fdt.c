@@ -474,6 +474,8 @@ static int read_root(const void *fdt, struct kho_root *root,
 		return kho_bad(why, "no " KHO_ROOT_HANDOVER_COUNT);
 	if (get_u32(fdt, KHO_ROOT_POSSIBLE_CPUS, &root->cpus))
 		root->cpus = 0;
+	if (get_u32(fdt, KHO_ROOT_PAGE_SIZE, &root->page_size))
+		root->page_size = 0;
 	if (get_u32(fdt, KHO_ROOT_MEM_TABLE_CHECKSUM, &root->table_crc))
 		return kho_bad(why, "no " KHO_ROOT_MEM_TABLE_CHECKSUM);
 	if (kho_fdt_ranges(fdt, 0, KHO_ROOT_MEM_TABLE, &root->table))

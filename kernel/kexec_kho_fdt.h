@@ -83,6 +83,7 @@ struct kho_ranges {
  * @release:   who wrote the blob
  * @count:     kexecs since cold boot
  * @cpus:      how many CPUs that kernel could have; 0 if it does not say
+ * @page_size: bytes in its pages; 0 if it does not say
  * @scratch:   the scratch areas
  * @table:     the parts of the memory table
  * @table_crc: CRC-32 over these
@@ -91,6 +92,7 @@ struct kho_root {
 	const char *release;
 	u32 count;
 	u32 cpus;
+	u32 page_size;
 	struct kho_ranges scratch;
 	struct kho_ranges table;
 	u32 table_crc;

@@ -77,6 +77,7 @@ static int write_root(void *fdt, const struct blob *b)
 	       put_u32(fdt, b, KHO_ROOT_HANDOVER_COUNT, 7) ?:
 	       put_mem(fdt, b, KHO_ROOT_SCRATCH, 0x2000000, 0x4000000) ?:
 	       put_mem(fdt, b, KHO_ROOT_MEM_TABLE, 0x100000000, 0x1000) ?:
+	       put_u32(fdt, b, KHO_ROOT_PAGE_SIZE, 0x10000) ?:
 	       put_u32(fdt, b, KHO_ROOT_MEM_TABLE_CHECKSUM, 0x12345678) ?:
 	       put_u32(fdt, b, KHO_ROOT_CHECKSUM, 0);
 }
@@ -469,6 +470,8 @@ static void root_test(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, kho_fdt_check(fdt, BLOB_MAX, &root, &why), 0);
 	KUNIT_EXPECT_STREQ(test, root.release, "6.12.0");
 	KUNIT_EXPECT_EQ(test, root.count, 7);
+	KUNIT_EXPECT_EQ(test, root.page_size, 0x10000);
+	KUNIT_EXPECT_EQ(test, root.cpus, 0);
 	KUNIT_EXPECT_EQ(test, root.table_crc, 0x12345678);
 
 	KUNIT_ASSERT_EQ(test, root.scratch.nr, 1);

@@ -485,16 +485,16 @@ static __always_inline bool is_tail(const struct kho_extent *x, unsigned long pa
 }
 
 /* Pages in the folio that begins at a page that was preserved; 0 if none does */
-static unsigned long in_folio_pages(const struct kho_extent *x,
-				 unsigned long page)
+static unsigned long in_folio_pages(const struct kho_extent *x, unsigned long page)
 {
 	unsigned long nr = 1UL << (max(x->shift, PAGE_SHIFT) - PAGE_SHIFT);
 
-	if (!x->joined)
-		return page % nr ? 0 : nr;
-	if (is_tail(x, page))
+	if (page % nr || (x->joined && is_tail(x, page)))
 		return 0;
-	return kho_folio_bits(x->joined, PHYS_PFN(x->mem.len), page);
+	if (!x->joined)
+		return nr;
+	/* A page of theirs by itself may be several of ours */
+	return max(nr, kho_folio_bits(x->joined, PHYS_PFN(x->mem.len), page));
 }
 
 /**
@@ -502,7 +502,7 @@ static unsigned long in_folio_pages(const struct kho_extent *x,
  * @phys: its physical address
  *
  * Context: may sleep. Not before core_initcall().
- * Return: the folio, of the order that it had, with one reference; NULL if there
+ * Return: the folio, of the size that it had, with one reference; NULL if there
  * is none at @phys, or it has an owner already; that is logged.
  */
 struct folio *kho_restore_folio(phys_addr_t phys)
@@ -536,7 +536,7 @@ EXPORT_SYMBOL_GPL(kho_restore_folio);
 static __always_inline bool is_in_folio(const struct kho_extent *x, unsigned long page)
 {
 	if (!x->joined)
-		return x->shift > PAGE_SHIFT;
+		return x->folios;
 	return test_bit(page, x->joined) || is_tail(x, page + 1);
 }
 
@@ -614,7 +614,7 @@ static noinline struct page *restore_range(phys_addr_t phys,
 /**
  * kho_restore_pages() - take back pages of kho_preserve_pages()
  * @phys:     physical address of the first
- * @nr_pages: how many
+ * @nr_pages: how many, of this kernel, whose pages may be smaller
  *
  * Context: may sleep. Not before core_initcall().
  * Return: the first page, each with one reference of its own; NULL if not all
@@ -628,43 +628,65 @@ struct page *kho_restore_pages(phys_addr_t phys, unsigned long nr_pages)
 }
 EXPORT_SYMBOL_GPL(kho_restore_pages);
 
-/* As kho_restore_pages() of one page, or only a look at whether that would work */
-static struct page *vmalloc_page(__be64 phys, bool take)
+/* As kho_restore_pages() of a page of theirs, or only a look at whether that would work */
+static struct page *vmalloc_page(__be64 phys, unsigned int nr, bool take)
 {
 	if (take)
-		return kho_restore_pages(be64_to_cpu(phys), 1);
+		return kho_restore_pages(be64_to_cpu(phys), nr);
 
 	guard(mutex)(&kho_in.lock);
-	return find_range(be64_to_cpu(phys), 1);
+	return find_range(be64_to_cpu(phys), nr);
+}
+
+static void free_list(struct kho_vmalloc_page *list, unsigned int nr)
+{
+	while (list && nr)
+		free_page((unsigned long)list + PAGE_SIZE * --nr);
 }
 
 /* Fill in @pages; returns how many there are, all of them taken if @take */
-static unsigned int vmalloc_pages(__be64 next, struct page **pages,
+static unsigned int vmalloc_pages(const struct kho_vmalloc *kv, struct page **pages,
 				  unsigned int nr, bool take)
 {
+	unsigned int shift = be32_to_cpu(kv->shift), i, j;
+	unsigned int each = 1U << (shift - PAGE_SHIFT);
 	struct kho_vmalloc_page *list = NULL;
+	__be64 next = kv->first;
 	struct page *page;
-	unsigned int i;
 
-	for (i = 0; i < nr; i++) {
-		unsigned int slot = i % ARRAY_SIZE(list->addr);
+	for (i = 0; i < nr; i += each) {
+		unsigned int slot = i / each % KHO_VMALLOC_SLOTS(shift);
 
 		if (!slot) {
 			if (take)
-				free_page((unsigned long)list);
-			page = vmalloc_page(next, take);
+				free_list(list, each);
+			page = vmalloc_page(next, each, take);
 			list = page ? page_address(page) : NULL;
 			if (!list)
 				break;
 			next = list->next;
 		}
-		pages[i] = vmalloc_page(list->addr[slot], take);
-		if (!pages[i])
+		page = vmalloc_page(list->addr[slot], each, take);
+		if (!page)
 			break;
+		for (j = 0; j < each; j++)
+			pages[i + j] = page + j;
 	}
 	if (take)
-		free_page((unsigned long)list);
+		free_list(list, each);
 	return i;
+}
+
+/* How many pages of ours an area has; 0 if there can be none like that */
+static unsigned int area_pages(const struct kho_vmalloc *kv)
+{
+	u32 shift = be32_to_cpu(kv->shift);
+	u64 nr;
+
+	if (!kho_in.fdt || shift < PAGE_SHIFT || shift > KHO_MAX_BITMAP_SHIFT)
+		return 0;
+	nr = (u64)be32_to_cpu(kv->pages) << (shift - PAGE_SHIFT);
+	return nr <= min(kho_in.pages, INT_MAX) ? nr : 0;
 }
 
 /**
@@ -679,13 +701,13 @@ static unsigned int vmalloc_pages(__be64 next, struct page **pages,
  */
 void *kho_restore_vmalloc(const struct kho_vmalloc *kv)
 {
-	unsigned int nr = be32_to_cpu(kv->pages), got;
+	unsigned int nr = area_pages(kv), got;
 	struct page **pages;
 	void *area;
 
-	if (!kho_in.fdt || !nr || nr > kho_in.pages ||
-	    be32_to_cpu(kv->shift) != PAGE_SHIFT) {
-		pr_err("cannot restore a vmalloc area of %u pages\n", nr);
+	if (!nr) {
+		pr_err("cannot restore a vmalloc area of %u pages\n",
+		       be32_to_cpu(kv->pages));
 		return NULL;
 	}
 
@@ -694,13 +716,13 @@ void *kho_restore_vmalloc(const struct kho_vmalloc *kv)
 		goto err_memory;
 
 	/* All that needs memory comes before anything is taken */
-	if (vmalloc_pages(kv->first, pages, nr, false) < nr)
+	if (vmalloc_pages(kv, pages, nr, false) < nr)
 		goto err_free;
 	area = vmap(pages, nr, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL);
 	if (!area)
 		goto err_memory;
 
-	got = vmalloc_pages(kv->first, pages, nr, true);
+	got = vmalloc_pages(kv, pages, nr, true);
 	if (got == nr)
 		return area;
 

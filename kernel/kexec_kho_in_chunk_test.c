@@ -207,6 +207,43 @@ static void chunk_pages_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, managed(test), r->nr);
 }
 
+/* Each page of the kernel before is two of ours; one of its folios has several of them */
+static void larger_in_chunk_test(struct kunit *test)
+{
+	struct fake *f = test->priv;
+	struct folio *folio[3];
+	int i;
+
+	f->extent[3].shift = PAGE_SHIFT + 1;
+	__clear_bit(71 - 64, f->extent[3].joined);
+
+	KUNIT_EXPECT_EQ(test, test_err(f, 64, 4, check_single), 0);
+	KUNIT_EXPECT_EQ(test, test_err(f, 70, 2, check_single), 0);
+	KUNIT_EXPECT_EQ(test, test_err(f, 70, 3, check_single), -EISDIR);
+	KUNIT_EXPECT_EQ(test, test_err(f, 72, 2, check_single), -EISDIR);
+	KUNIT_EXPECT_EQ(test, test_err(f, 78, 3, check_single), -EISDIR);
+	KUNIT_EXPECT_NULL(test, kho_restore_folio(test_phys(f, 65)));
+	KUNIT_EXPECT_NULL(test, kho_restore_folio(test_phys(f, 74)));
+	KUNIT_EXPECT_EQ(test, managed(test), 0);
+
+	folio[0] = take_folio(test, 64, 1);
+	folio[1] = take_folio(test, 72, 2);
+	folio[2] = take_folio(test, 78, 1);
+	KUNIT_EXPECT_PTR_EQ(test, kho_restore_pages(test_phys(f, 66), 2), f->page + 66);
+	KUNIT_EXPECT_PTR_EQ(test, kho_restore_pages(test_phys(f, 71), 1), f->page + 71);
+	KUNIT_EXPECT_NULL(test, kho_restore_folio(test_phys(f, 70)));
+	KUNIT_EXPECT_TRUE(test, are_pages(f, 66, 2));
+	KUNIT_EXPECT_TRUE(test, are_pages(f, 71, 1));
+	KUNIT_EXPECT_TRUE(test, are_reserved(f, 70, 1));
+	for (i = 0; i < ARRAY_SIZE(folio); i++)
+		if (folio[i])
+			folio_put(folio[i]);
+	__free_page(f->page + 66);
+	__free_page(f->page + 67);
+	__free_page(f->page + 71);
+	KUNIT_EXPECT_EQ(test, managed(test), 11);
+}
+
 /* Which of two reasons it is */
 static void chunk_reason_test(struct kunit *test)
 {
@@ -316,6 +353,7 @@ static struct kunit_case kho_in_chunk_cases[] = {
 	KUNIT_CASE_PARAM(chunk_folios_test, sequence_gen_params),
 	KUNIT_CASE_PARAM(chunk_refusal_test, refusal_gen_params),
 	KUNIT_CASE_PARAM(chunk_pages_test, page_range_gen_params),
+	KUNIT_CASE(larger_in_chunk_test),
 	KUNIT_CASE(chunk_reason_test),
 	KUNIT_CASE_PARAM(neighbour_test, neighbour_gen_params),
 	KUNIT_CASE_PARAM(cut_test, cut_gen_params),

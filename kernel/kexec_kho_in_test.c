@@ -275,6 +275,37 @@ static void restore_pages_test(struct kunit *test)
 		__free_page(f->page + i);
 }
 
+/* What came from a kernel whose pages are eight of ours are not folios */
+static void larger_pages_test(struct kunit *test)
+{
+	struct fake *f = test->priv;
+	struct folio *folio;
+	int i;
+
+	f->extent[2].folios = false;
+	KUNIT_EXPECT_PTR_EQ(test, kho_restore_pages(test_phys(f, 32), 16),
+			    f->page + 32);
+	KUNIT_EXPECT_TRUE(test, are_pages(f, 32, 16));
+	KUNIT_EXPECT_PTR_EQ(test, kho_restore_pages(test_phys(f, 49), 1),
+			    f->page + 49);
+	KUNIT_EXPECT_TRUE(test, are_pages(f, 49, 1));
+	KUNIT_EXPECT_TRUE(test, are_reserved(f, 50, 14));
+	KUNIT_EXPECT_EQ(test, managed(test), 17);
+
+	/* Unless they are taken as such, which is no longer possible of some */
+	KUNIT_EXPECT_NULL(test, kho_restore_folio(test_phys(f, 48)));
+	KUNIT_EXPECT_NULL(test, kho_restore_folio(test_phys(f, 57)));
+	folio = kho_restore_folio(test_phys(f, 56));
+	KUNIT_ASSERT_PTR_EQ(test, folio, (struct folio *)(f->page + 56));
+	KUNIT_EXPECT_EQ(test, folio_order(folio), 3);
+	KUNIT_EXPECT_NULL(test, kho_restore_pages(test_phys(f, 56), 8));
+	folio_put(folio);
+	for (i = 32; i < 48; i++)
+		__free_page(f->page + i);
+	__free_page(f->page + 49);
+	KUNIT_EXPECT_EQ(test, managed(test), 25);
+}
+
 /* Pages 1, 9, and 5 if not told otherwise; page 0 lists them */
 static struct kho_vmalloc test_vmalloc(struct fake *f, int last)
 {
@@ -311,6 +342,38 @@ static void restore_vmalloc_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, managed(test), 4);
 }
 
+/* Each of its pages, and what lists them, is eight of ours */
+static void larger_vmalloc_test(struct kunit *test)
+{
+	struct fake *f = test->priv;
+	struct kho_vmalloc_page *list = page_address(f->page + 48);
+	struct kho_vmalloc kv = {
+		.first = cpu_to_be64(test_phys(f, 48)),
+		.pages = cpu_to_be32(2),
+		.shift = cpu_to_be32(PAGE_SHIFT + 3),
+	};
+	u8 *p;
+	int i;
+
+	if (PAGE_SHIFT + 3 > KHO_MAX_BITMAP_SHIFT)
+		kunit_skip(test, "no pages are that large");
+	f->extent[2].folios = false;
+	list->next = 0;
+	list->addr[0] = cpu_to_be64(test_phys(f, 56));
+	list->addr[1] = cpu_to_be64(test_phys(f, 32));
+	p = kho_restore_vmalloc(&kv);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	for (i = 0; i < 16; i++)
+		KUNIT_EXPECT_NULL(test, memchr_inv(p + i * PAGE_SIZE,
+						   test_byte(i < 8 ? 56 + i : 24 + i),
+						   PAGE_SIZE));
+	KUNIT_EXPECT_FALSE(test, any_leaked(f, 49, 7));
+	KUNIT_EXPECT_EQ(test, managed(test), 24);
+	vfree(p);
+	KUNIT_EXPECT_FALSE(test, any_leaked(f, 32, 8));
+	KUNIT_EXPECT_FALSE(test, any_leaked(f, 56, 8));
+}
+
 static void no_vmalloc_test(struct kunit *test)
 {
 	struct fake *f = test->priv;
@@ -322,7 +385,12 @@ static void no_vmalloc_test(struct kunit *test)
 	kv.pages = cpu_to_be32(TEST_PRESERVED + 1);
 	KUNIT_EXPECT_NULL(test, kho_restore_vmalloc(&kv));
 	kv = good;
-	kv.shift = cpu_to_be32(PAGE_SHIFT + 1);
+	kv.shift = cpu_to_be32(PAGE_SHIFT - 1);
+	KUNIT_EXPECT_NULL(test, kho_restore_vmalloc(&kv));
+	kv.shift = cpu_to_be32(KHO_MAX_BITMAP_SHIFT + 1);
+	KUNIT_EXPECT_NULL(test, kho_restore_vmalloc(&kv));
+	kv.pages = cpu_to_be32(UINT_MAX);
+	kv.shift = cpu_to_be32(KHO_MAX_BITMAP_SHIFT);
 	KUNIT_EXPECT_NULL(test, kho_restore_vmalloc(&kv));
 	kv = good;
 	kv.first = 0;
@@ -515,7 +583,9 @@ static struct kunit_case kho_in_cases[] = {
 	KUNIT_CASE(split_test),
 	KUNIT_CASE(no_folio_test),
 	KUNIT_CASE(restore_pages_test),
+	KUNIT_CASE(larger_pages_test),
 	KUNIT_CASE(restore_vmalloc_test),
+	KUNIT_CASE(larger_vmalloc_test),
 	KUNIT_CASE(no_vmalloc_test),
 	KUNIT_CASE(broken_vmalloc_test),
 	KUNIT_CASE(twice_vmalloc_test),

@@ -284,6 +284,7 @@ static inline int test_in_init(struct kunit *test)
 		f->extent[i].mem = test_mem(f, test_extents[i].first,
 					    test_extents[i].nr);
 		f->extent[i].shift = PAGE_SHIFT + test_extents[i].order;
+		f->extent[i].folios = test_extents[i].order;
 		f->extent[i].bit = test_extents[i].bit;
 		if (test_extents[i].chunk)
 			set_chunk(f, &f->extent[i], test_extents[i].first);

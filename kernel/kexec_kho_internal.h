@@ -187,8 +187,11 @@ bool kho_plan_next(struct kho_plan *plan, struct kho_mem *run);
  */
 struct kho_vmalloc_page {
 	__be64 next;
-	__be64 addr[PAGE_SIZE / sizeof(__be64) - 1];
+	__be64 addr[];
 };
+
+/* How many addresses there are, for pages of so many bits */
+#define KHO_VMALLOC_SLOTS(shift)	((1U << (shift)) / sizeof(__be64) - 1)
 
 void kho_table_free(struct kho_table *table);
 bool kho_table_is_sound(const struct kho_table *table);
@@ -260,6 +263,7 @@ int kho_out_resize(size_t size);
  * struct kho_extent - an entry of the memory table of the incoming handover
  * @mem:    the range
  * @shift:  log2 of the bytes in each folio; of a chunk, in each page
+ * @folios: these are of several pages, of the kernel that handed over and of this
  * @bits:   the bits of a chunk as the previous kernel left them, in early boot
  * @kept:   of a chunk, a bit for each page: it was preserved
  * @joined: of a chunk, a bit for each page: it belongs to the folio of the page
@@ -270,6 +274,7 @@ int kho_out_resize(size_t size);
 struct kho_extent {
 	struct kho_mem mem;
 	unsigned int shift;
+	bool folios;
 	const __le64 *bits;
 	unsigned long *kept;
 	unsigned long *joined;

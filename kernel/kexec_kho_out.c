@@ -256,7 +256,8 @@ static int set_ranges(void *fdt, const char *name, const struct kho_mem *mem,
  */
 static int set_root(void *fdt)
 {
-	return fdt_setprop_u32(fdt, 0, KHO_ROOT_POSSIBLE_CPUS, num_possible_cpus()) ?:
+	return fdt_setprop_u32(fdt, 0, KHO_ROOT_PAGE_SIZE, PAGE_SIZE) ?:
+	       fdt_setprop_u32(fdt, 0, KHO_ROOT_POSSIBLE_CPUS, num_possible_cpus()) ?:
 	       fdt_setprop_u32(fdt, 0, KHO_ROOT_CHECKSUM, 0) ?:
 	       fdt_setprop_u32(fdt, 0, KHO_ROOT_MEM_TABLE_CHECKSUM, kho_out.table.crc) ?:
 	       set_ranges(fdt, KHO_ROOT_MEM_TABLE, kho_out.table.part,

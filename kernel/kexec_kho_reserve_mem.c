@@ -54,7 +54,8 @@ phys_addr_t __init kho_reserve_mem_find(const char *name, phys_addr_t size,
 		pr_err("%s: malformed in the handover: reserved anew\n", name);
 		return 0;
 	}
-	if (old.size != size || mem->len != PAGE_ALIGN(size)) {
+	/* The rest of a larger page of the kernel before goes with it */
+	if (old.size != size || mem->len < PAGE_ALIGN(size)) {
 		pr_warn("%s: %llu bytes were handed over, %llu are asked for: reserved anew\n",
 			name, old.size, (u64)size);
 		return 0;

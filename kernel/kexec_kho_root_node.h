@@ -12,5 +12,6 @@
 #define KHO_ROOT_MEM_TABLE_CHECKSUM	"mem-table-checksum"
 #define KHO_ROOT_CHECKSUM		"checksum"
 #define KHO_ROOT_POSSIBLE_CPUS		"possible-cpus"
+#define KHO_ROOT_PAGE_SIZE		"page-size"
 
 #endif /* KEXEC_KHO_ROOT_NODE_H */

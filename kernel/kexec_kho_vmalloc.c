@@ -31,7 +31,7 @@ static void undo_vmalloc(__be64 first, unsigned int nr)
 		unsigned long pfn = PHYS_PFN(be64_to_cpu(first));
 		unsigned int j;
 
-		for (j = 0; i < nr && j < ARRAY_SIZE(list->addr); i++, j++)
+		for (j = 0; i < nr && j < KHO_VMALLOC_SLOTS(PAGE_SHIFT); i++, j++)
 			kho_track_drop_page(PHYS_PFN(be64_to_cpu(list->addr[j])));
 		first = list->next;
 		kho_track_drop_page(pfn);
@@ -63,7 +63,7 @@ static bool is_area(const struct kho_vmalloc *kv)
 		return false;
 
 	for (i = 0; i < nr; i++) {
-		slot = i % ARRAY_SIZE(list->addr);
+		slot = i % KHO_VMALLOC_SLOTS(PAGE_SHIFT);
 		if (!slot) {
 			if (!is_page(next))
 				return false;
@@ -74,7 +74,7 @@ static bool is_area(const struct kho_vmalloc *kv)
 		if (!is_page(list->addr[slot]))
 			return false;
 	}
-	return !next && (slot + 1 == ARRAY_SIZE(list->addr) || !list->addr[slot + 1]);
+	return !next && (slot + 1 == KHO_VMALLOC_SLOTS(PAGE_SHIFT) || !list->addr[slot + 1]);
 }
 
 static struct kho_vmalloc_page *new_vmalloc_page(__be64 *link)
@@ -171,7 +171,7 @@ static int preserve_area(const struct vm_struct *area, struct kho_vmalloc *kv)
 	/* All under one lock: an activation sees the whole area or nothing */
 	guard(mutex)(&kho_track_lock);
 	for (i = 0; i < area->nr_pages; i++) {
-		slot = i % ARRAY_SIZE(list->addr);
+		slot = i % KHO_VMALLOC_SLOTS(PAGE_SHIFT);
 		if (!slot)
 			list = new_vmalloc_page(list ? &list->next : &first);
 		err = PTR_ERR_OR_ZERO(list) ?:

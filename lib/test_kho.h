@@ -42,12 +42,13 @@ static inline size_t bytes_of(const struct test_kho_item_be *item)
 	return be32_to_cpu(item->nr) * PAGE_SIZE;
 }
 
-static inline struct kho_vmalloc kv_of(const struct test_kho_item_be *item)
+/* Of a kernel whose pages have so many bits, at least as many as ours */
+static inline struct kho_vmalloc kv_of(const struct test_kho_item_be *item, unsigned int shift)
 {
 	return (struct kho_vmalloc){
 		.first = item->addr,
-		.pages = item->nr,
-		.shift = cpu_to_be32(PAGE_SHIFT),
+		.pages = cpu_to_be32(be32_to_cpu(item->nr) >> (shift - PAGE_SHIFT)),
+		.shift = cpu_to_be32(shift),
 	};
 }
 

@@ -20,7 +20,11 @@
 
 static unsigned int folios = 32;
 module_param(folios, uint, 0444);
-MODULE_PARM_DESC(folios, "number of folios to preserve, of orders 0 to 9");
+MODULE_PARM_DESC(folios, "number of folios to preserve");
+
+static unsigned int max_order = MAX_ORDER_USED;
+module_param_named(order, max_order, uint, 0444);
+MODULE_PARM_DESC(order, "largest order of folios: 9, unless told otherwise");
 
 static unsigned int pages = 1000;
 module_param(pages, uint, 0444);
@@ -114,7 +118,7 @@ static int preserve_item(unsigned int i)
 static int unpreserve_item(unsigned int i)
 {
 	struct test_kho_item_be *item = &dir[i];
-	struct kho_vmalloc kv = kv_of(item);
+	struct kho_vmalloc kv = kv_of(item, PAGE_SHIFT);
 
 	switch (kind_of(item)) {
 	case TEST_KHO_KIND_FOLIO:
@@ -204,7 +208,7 @@ static struct page *alloc_range(unsigned int nr)
 
 static int preserve_folio(struct rnd_state *rnd)
 {
-	unsigned int order = prandom_u32_state(rnd) % (MAX_ORDER_USED + 1);
+	unsigned int order = prandom_u32_state(rnd) % (max_order + 1);
 	struct folio *folio;
 
 	folio = __folio_alloc_node(GFP_KERNEL | __GFP_THISNODE, order,

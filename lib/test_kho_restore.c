@@ -8,6 +8,7 @@
 #include <linux/crc32.h>
 #include <linux/io.h>
 #include <linux/libfdt.h>
+#include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/nodemask.h>
 #include <linux/sizes.h>
@@ -22,6 +23,9 @@ MODULE_PARM_DESC(restore, "look for what the previous kernel left");
 static bool spoil;
 module_param(spoil, bool, 0444);
 MODULE_PARM_DESC(spoil, "change what arrived, and expect that nobody gets it like that");
+
+/* log2 of the page size of the previous kernel */
+static unsigned int old_shift;
 
 /**
  * enum fate - what becomes of an item that arrived
@@ -58,11 +62,19 @@ static bool contents_match(const struct test_kho_item_be *item, const void *p)
 		       be32_to_cpu(item->index));
 }
 
+/* How many pages of ours that many of the previous kernel are */
+static u32 our_pages(u32 nr)
+{
+	return nr << (old_shift - PAGE_SHIFT);
+}
+
 static int read_dir(const struct test_kho_node *old, struct incoming *in)
 {
+	unsigned int i;
+
 	in->items = old->items;
 	in->nodes = old->nodes;
-	if ((u64)be32_to_cpu(old->directory.pages) * PAGE_SIZE <
+	if ((u64)be32_to_cpu(old->directory.pages) << old_shift <
 	    array_size(in->items, sizeof(*in->dir))) {
 		pr_err("ERROR: %u items do not fit in the directory\n",
 		       in->items);
@@ -78,12 +90,14 @@ static int read_dir(const struct test_kho_node *old, struct incoming *in)
 		pr_err("ERROR: the directory's checksum is wrong\n");
 		return -EBADMSG;
 	}
+	for (i = 0; i < in->items; i++)
+		in->dir[i].nr = cpu_to_be32(our_pages(be32_to_cpu(in->dir[i].nr)));
 	return 0;
 }
 
 static void *take_item(const struct test_kho_item_be *item)
 {
-	struct kho_vmalloc kv = kv_of(item);
+	struct kho_vmalloc kv = kv_of(item, old_shift);
 	struct folio *folio;
 	struct page *page;
 
@@ -325,7 +339,8 @@ int test_kho_restore(const struct incoming *in)
 
 static int check_late(const struct test_kho_node *old)
 {
-	struct page *page = kho_restore_pages(old->late, 1);
+	struct page *page = kho_restore_pages(old->late, our_pages(1));
+	unsigned int i;
 	bool good;
 
 	if (!page) {
@@ -336,7 +351,8 @@ static int check_late(const struct test_kho_node *old)
 	good = !strcmp(page_address(page), LATE);
 	if (!good)
 		pr_err("ERROR: nothing was written just before the jump\n");
-	__free_page(page);
+	for (i = 0; i < our_pages(1); i++)
+		__free_page(page + i);
 	return good ? 0 : -EBADMSG;
 }
 
@@ -352,6 +368,11 @@ int test_kho_find_dir(struct incoming *in)
 	}
 	if (test_kho_get(fdt, node, &old)) {
 		pr_err("ERROR: the node that was handed over is malformed\n");
+		return -EINVAL;
+	}
+	old_shift = be32_to_cpu(old.directory.shift);
+	if (old_shift < PAGE_SHIFT || old_shift > ilog2(SZ_64K)) {
+		pr_err("ERROR: the previous kernel had pages of 2^%u bytes\n", old_shift);
 		return -EINVAL;
 	}
 	return check_late(&old) ?: read_dir(&old, in);

@@ -172,6 +172,15 @@ static const struct kho_spec_prop kho_root_props[] = {
 		.min = 1,
 		.max = 0xffffffff,
 	},
+	{
+		.name = "page-size",
+		.doc = "Bytes in a page of the kernel that wrote this: one with smaller pages takes it apart.",
+		.type = KHO_SPEC_U32,
+		.optional = true,
+		.since = 2,
+		.min = 4096,
+		.max = 0xffffffff,
+	},
 };
 
 static const struct kho_spec_prop test_kho_faults_props[] = {

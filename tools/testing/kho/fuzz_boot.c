@@ -212,11 +212,12 @@ static void keep(u64 addr, u64 len)
 	mark(addr, len, KEPT);
 }
 
-static void note_joined(u64 addr, u64 len, bool first)
+/* A page by itself is no folio, if it is as large as several frames */
+static void note_joined(u64 addr, u64 len, bool first, bool next)
 {
 	bool *j = joined + ((addr - RAM_BASE) >> FRAME_SHIFT);
 
-	memset(j, true, len >> FRAME_SHIFT);
+	memset(j, first || next, len >> FRAME_SHIFT);
 	*j = first;
 }
 
@@ -235,7 +236,8 @@ static u64 keep_chunk(u64 addr, unsigned int shift, u64 bits_at)
 			continue;
 		keep(addr + ((u64)i << shift), 1ULL << shift);
 		note_joined(addr + ((u64)i << shift), 1ULL << shift,
-			    tails[i / 8] >> i % 8 & 1);
+			    tails[i / 8] >> i % 8 & 1, i + 1 < pages &&
+			    tails[(i + 1) / 8] >> (i + 1) % 8 & 1);
 		sum += 1ULL << shift;
 	}
 	return sum;
@@ -353,6 +355,18 @@ static void fast check_bitmaps(void)
 	}
 }
 
+/* A page of whoever wrote it, and one of this kernel, is no folio of several */
+static void check_extents(u64 their_page)
+{
+	unsigned long i;
+
+	for (i = 0; i < kho_in.extents; i++) {
+		u64 len = 1ULL << kho_in.extent[i].shift;
+
+		must(kho_in.extent[i].folios == (len > PAGE_SIZE && len > their_page));
+	}
+}
+
 /* As many as RAM allows, however many pieces there are */
 static void check_runs(unsigned long reserved)
 {
@@ -396,6 +410,7 @@ static void check_accepted(unsigned long reserved)
 	check_meta(&root);
 	check_listings(kho_in.fdt);
 	check_bitmaps();
+	check_extents(root.page_size);
 	check_runs(reserved);
 	check_allocations();
 }

@@ -312,6 +312,8 @@ static int put_root(void *fdt, struct frames scratch)
 	return fdt_property_string(fdt, "compatible", KHO_ROOT_COMPATIBLE) ?:
 	       fdt_property_string(fdt, KHO_ROOT_KERNEL_RELEASE, "6.12.0") ?:
 	       fdt_property_u32(fdt, KHO_ROOT_HANDOVER_COUNT, 1) ?:
+	       (random_below(2) ? 0 : fdt_property_u32(fdt, KHO_ROOT_PAGE_SIZE,
+						       4096U << 2 * random_below(3))) ?:
 	       fdt_property(fdt, KHO_ROOT_SCRATCH, cells, sizeof(cells)) ?:
 	       fdt_property_u32(fdt, KHO_ROOT_MEM_TABLE_CHECKSUM, 0) ?:
 	       fdt_property_u32(fdt, KHO_ROOT_CHECKSUM, 0);

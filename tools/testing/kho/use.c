@@ -247,7 +247,7 @@ static void return_mem(void)
 static void fast write_list(u64 at, __be64 next)
 {
 	struct kho_vmalloc_page *list = (void *)at;
-	unsigned int i, slots = random_below(4) ? 24 : ARRAY_SIZE(list->addr);
+	unsigned int i, slots = random_below(4) ? 24 : KHO_VMALLOC_SLOTS(PAGE_SHIFT);
 
 	list->next = next;
 	for (i = 0; i < slots; i++)
@@ -257,7 +257,8 @@ static void fast write_list(u64 at, __be64 next)
 
 static void restore_vmalloc(void)
 {
-	struct kho_vmalloc kv = { .shift = cpu_to_be32(PAGE_SHIFT) };
+	unsigned int shift = PAGE_SHIFT + (random_below(3) ? 0 : random_below(5));
+	struct kho_vmalloc kv = { .shift = cpu_to_be32(shift) };
 	unsigned int lists = 1 + random_below(3), nr, i;
 	__be64 next = cpu_to_be64(random_below(2) ? 0 : some_page());
 	struct page **pages;
@@ -274,7 +275,7 @@ static void restore_vmalloc(void)
 	nr = random_below(4) ? 1 + random_below(8) : random_below(PAGE_SIZE / 4);
 	kv.pages = cpu_to_be32(random_below(32) ? nr : random_below(-1U));
 	pages = kho_restore_vmalloc(&kv);
-	for (i = 0; pages && i < nr; i++)
+	for (i = 0; pages && i < nr << (shift - PAGE_SHIFT); i++)
 		__free_page(pages[i]);
 	kvfree(pages);
 }

@@ -206,11 +206,11 @@ SCENARIOS = [
              kunit=True, cmdline=KUNIT,
              # A chunk has 16 GiB; a CMA area, and what can be allocated, 512 MiB.
              skipped=("border_test", "half_test", "full_chunk_test", "run_and_bits_test",
-                      "cma_area_test", "long_range_test")),
+                      "cma_area_test", "long_range_test", "larger_vmalloc_test")),
     Scenario("pages-64k", arches=ARM64, script="pages", mem="2G",
              cmdline=f"kho=on kho_to=64k {RAMOOPS_64K}"),
     Scenario("pages-4k", arches=ARM64, script="pages", mem="2G", flavour="64k",
-             cmdline=f"kho=on kho_to=main {RAMOOPS_64K}"),
+             cmdline=f"kho=on kho_to=main {RAMOOPS_64K} reserve_mem=12K:65536:odd"),
     Scenario("pages-64k-refused", arches=ARM64, mem="2G"),
     Scenario("va-52", arches=ARM64, script="chain", cpu="max", stages=3,
              cmdline=f"kho=on {VA_52}", check=dtc_round_trip),
