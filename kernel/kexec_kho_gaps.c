@@ -228,23 +228,42 @@ void __init kho_gaps_drop(void)
 	kho_held.runs = 0;
 }
 
+static void __init init_memmap(const struct kho_mem *run, const struct memblock_region *r)
+{
+	struct kho_mem blocks = whole_blocks(run);
+	u64 from = max(blocks.addr, r->base);
+	u64 to = min(blocks.addr + blocks.len, r->base + r->size);
+
+	if (from < to)
+		memmap_init_reserved(PFN_DOWN(from), PFN_UP(to));
+}
+
 /**
  * kho_memmap_init() - initialise the struct pages that this was left for
+ *
+ * memblock knows which they are: somebody may have freed what was held, and the others
+ * have been initialised as usual, and may be in use.
  *
  * Context: before the other deferred struct pages are initialised and freed.
  */
 void __init kho_memmap_init(void)
 {
-	const struct kho_mem *run = kho_held.run;
+	const struct kho_mem *run = kho_held.run, *last = run + kho_held.runs;
+	struct memblock_region *r;
 
 	if (!IS_ENABLED(CONFIG_DEFERRED_STRUCT_PAGE_INIT))
 		return;
-	for (; run < kho_held.run + kho_held.runs; run++) {
-		struct kho_mem blocks = whole_blocks(run);
+	for_each_reserved_mem_region(r) {
+		u64 end = r->base + r->size;
 
-		if (blocks.len)
-			memmap_init_reserved(PHYS_PFN(blocks.addr),
-					     PHYS_PFN(blocks.addr + blocks.len));
+		if (!memblock_is_reserved_noinit(r))
+			continue;
+		for (; run < last && run->addr < end; run++) {
+			init_memmap(run, r);
+			/* It goes on in the next region */
+			if (run->addr + run->len > end)
+				break;
+		}
 	}
 }
 

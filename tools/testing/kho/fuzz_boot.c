@@ -24,17 +24,20 @@
 #define NOW	0x20	/* reserved in the end */
 #define LATE	0x40	/* reserved after that */
 #define FREED	0x80
+#define RETURNED 0x100	/* to memblock, by somebody else */
 
-static u8 frame[FRAMES];
+static u16 frame[FRAMES];
 /* Of what is preserved by bits: belongs to the same folio as the frame before */
 static bool joined[FRAMES];
+/* Its struct page has been initialised for us */
+static bool initialised[FRAMES];
 static struct memblock_region regions[128];
 static unsigned long nr_regions;
 /* Where the second node begins */
 static u64 node_at;
 
 /* Frames that are in part in a range are in it */
-static void fast mark(u64 addr, u64 len, u8 what)
+static void fast mark(u64 addr, u64 len, u16 what)
 {
 	u64 from = max(addr, RAM_BASE), to = min(addr + len, RAM_END), i;
 
@@ -48,7 +51,7 @@ static void fast mark(u64 addr, u64 len, u8 what)
 		frame[i] |= what;
 }
 
-static bool fast all_are(u64 addr, u64 len, u8 mask, u8 what)
+static bool fast all_are(u64 addr, u64 len, u16 mask, u16 what)
 {
 	u64 i;
 
@@ -67,7 +70,7 @@ bool is_kept(u64 addr)
 }
 
 /* Whether all frames that are the one are the other, too */
-static bool fast are_alike(u8 one, u8 other)
+static bool fast are_alike(u16 one, u16 other)
 {
 	unsigned long i, nr = 0;
 
@@ -102,10 +105,24 @@ void memblock_free_bits(unsigned long pfn, unsigned long bits)
 
 void memmap_init_reserved(unsigned long start_pfn, unsigned long end_pfn)
 {
+	u64 addr = PFN_PHYS(start_pfn), len = PFN_PHYS(end_pfn - start_pfn);
+
 	must(start_pfn < end_pfn);
-	must((start_pfn | end_pfn) % (1UL << MAX_PAGE_ORDER) == 0);
-	must(all_are(PFN_PHYS(start_pfn), PFN_PHYS(end_pfn - start_pfn),
-		     IN_RAM | NOW, IN_RAM | NOW));
+	must(all_are(addr, len, IN_RAM | NOW | RETURNED, IN_RAM | NOW));
+	memset(initialised + ((addr - RAM_BASE) >> FRAME_SHIFT), true, len >> FRAME_SHIFT);
+}
+
+/* All that memblock has left out */
+static void fast check_memmap(void)
+{
+	struct memblock_region *r;
+
+	for_each_reserved_mem_region(r) {
+		u64 at = ALIGN_DOWN(r->base, PAGE_SIZE);
+
+		for (; memblock_is_reserved_noinit(r) && at < r->base + r->size; at += PAGE_SIZE)
+			must(initialised[(at - RAM_BASE) >> FRAME_SHIFT]);
+	}
 }
 
 /* memblock, before and after */
@@ -123,7 +140,7 @@ static void note_memory(void)
 			mark(r->base, r->size, IN_RAM);
 }
 
-static void note_reserved(u8 what)
+static void note_reserved(u16 what)
 {
 	struct memblock_region *r;
 
@@ -423,7 +440,7 @@ static void fast check_gaps(const struct kho_mem *run)
 
 	for (at = ALIGN_DOWN(run->addr, 1UL << FRAME_SHIFT); at < run->addr + run->len;
 	     at += 1UL << FRAME_SHIFT) {
-		u8 f = frame[(at - RAM_BASE) >> FRAME_SHIFT];
+		u16 f = frame[(at - RAM_BASE) >> FRAME_SHIFT];
 
 		must(!(f & FREED) == (f & (KEPT | LATE) || at < from || at >= to));
 	}
@@ -478,12 +495,22 @@ static void check_held(bool held)
 				      kho_held.run[i].len) == held);
 }
 
+/* Whoever has reserved some of a gap may free it again, before the page allocator is there */
+static void return_some(u64 addr, u64 len)
+{
+	if (!all_are(addr, len, IN_RAM | KEPT | NOW, IN_RAM | NOW))
+		return;
+	memblock_phys_free(addr, len);
+	mark(addr, len, RETURNED);
+}
+
 /* All of the gaps, and nothing else */
 static void check_release(const struct image *image)
 {
 	u64 addr, len, from, end;
 	unsigned long i;
 
+	memset(initialised, 0, sizeof(initialised));
 	check_held(true);
 	for (i = 0; i < ARRAY_SIZE(image->after); i++) {
 		addr = frames_addr(image->after[i]);
@@ -495,10 +522,13 @@ static void check_release(const struct image *image)
 		memblock_reserve(addr, len);
 		must(!memblock_is_held(addr, len));
 		mark(from, end - from, LATE);
+		if (i && image->uses % 2)
+			return_some(from, end - from);
 	}
 	set_up_nodes(image);
 	mark_split_pages();
 	kho_memmap_init();
+	check_memmap();
 	kho_memory_release();
 	check_held(false);
 	must(kho_in.ready);
