@@ -21,16 +21,7 @@
 #include <linux/slab.h>
 #include <linux/swap.h>
 
-#include "../mm/internal.h"
 #include "kexec_kho_early.h"
-
-/*
- * struct pages of what is reserved need not be there before all others. Where
- * zones overlap, it is not easy to say which one they are in.
- */
-#define KHO_DEFERS_PAGES					\
-	(IS_ENABLED(CONFIG_DEFERRED_STRUCT_PAGE_INIT) &&	\
-	 IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP) && !mirrored_kernelcore)
 
 /**
  * struct kho_held - what is reserved for a handover
@@ -170,7 +161,7 @@ static struct kho_mem __init whole_blocks(const struct kho_mem *run)
 	u64 from = ALIGN(run->addr, block);
 	u64 to = ALIGN_DOWN(run->addr + run->len, block);
 
-	if (!KHO_DEFERS_PAGES || from >= to)
+	if (!memmap_can_defer() || from >= to)
 		return (struct kho_mem){ };
 	return (struct kho_mem){ from, to - from };
 }
@@ -267,21 +258,6 @@ void __init kho_memmap_init(void)
 	}
 }
 
-static unsigned long __init free_range(u64 start, u64 end)
-{
-	unsigned long pfn = PFN_UP(start), last = PFN_DOWN(end), pages = 0;
-	unsigned long order;
-
-	for (; pfn < last; pfn += 1UL << order) {
-		order = min(MAX_PAGE_ORDER, ilog2(last - pfn));
-		if (pfn)
-			order = min(order, __ffs(pfn));
-		memblock_free_pages(pfn_to_page(pfn), pfn, order);
-		pages += 1UL << order;
-	}
-	return pages;
-}
-
 /* What of the pages of a chunk from @page to @end was not preserved */
 static unsigned long __init free_bits(const struct kho_extent *x,
 				      unsigned long page, unsigned long end)
@@ -300,8 +276,8 @@ static unsigned long __init free_bits(const struct kho_extent *x,
 		if (~bits)
 			memblock_free_bits(pfn, bits);
 		else
-			memblock_free_pages(pfn_to_page(pfn), pfn,
-					    ilog2(BITS_PER_LONG));
+			memblock_free_held(PFN_PHYS((u64)pfn),
+					   PFN_PHYS((u64)pfn + BITS_PER_LONG));
 		pages += hweight_long(bits);
 	}
 	return pages;
@@ -314,7 +290,7 @@ static u64 __init free_before(u64 pos, u64 end, const struct kho_extent *x,
 	u64 from = min(end, max(pos, x->mem.addr));
 	u64 to = min(end, max(from, x->mem.addr + x->mem.len));
 
-	*pages += free_range(pos, from);
+	*pages += memblock_free_held(pos, from);
 	if (x->kept && from < to)
 		*pages += free_bits(x, PHYS_PFN(from - x->mem.addr),
 				    PHYS_PFN(to - x->mem.addr));
@@ -334,7 +310,7 @@ static const struct kho_extent *__init free_gaps_in(u64 pos, u64 end,
 			return x;
 		cond_resched();
 	}
-	*pages += free_range(pos, end);
+	*pages += memblock_free_held(pos, end);
 	return x;
 }
 

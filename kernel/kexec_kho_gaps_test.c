@@ -158,13 +158,13 @@ static unsigned int __init join_runs(struct kunit *test, struct gaps_test *t)
 
 		sum += mem.len;
 		if (blocks.len) {
-			KUNIT_EXPECT_TRUE(test, KHO_DEFERS_PAGES);
+			KUNIT_EXPECT_TRUE(test, memmap_can_defer());
 			KUNIT_EXPECT_TRUE(test, IS_ALIGNED(blocks.addr | blocks.len,
 							   block));
 			KUNIT_EXPECT_LT(test, blocks.addr - mem.addr, block);
 			KUNIT_EXPECT_LT(test, mem.addr + mem.len - blocks.addr -
 					blocks.len, block);
-		} else if (KHO_DEFERS_PAGES) {
+		} else if (memmap_can_defer()) {
 			KUNIT_EXPECT_LE(test, ALIGN_DOWN(mem.addr + mem.len, block),
 					ALIGN(mem.addr, block));
 		}

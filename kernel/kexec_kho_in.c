@@ -13,13 +13,11 @@
 #include <linux/libfdt.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
-#include <linux/pgalloc_tag.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 
-#include "../mm/internal.h"
 #include "kexec_kho_internal.h"
 
 struct kho_in kho_in = {
@@ -113,11 +111,7 @@ static unsigned long kho_next_limits = ULONG_MAX;
 
 static void compute_limits(struct work_struct *work)
 {
-	/* Without hotplug, all of it is only there while the kernel boots */
-	if (IS_ENABLED(CONFIG_MEMORY_HOTPLUG))
-		init_per_zone_wmark_min();
-	else
-		setup_per_zone_wmarks();
+	refresh_memory_limits();
 }
 
 static DECLARE_WORK(kho_limits_work, compute_limits);
@@ -300,52 +294,6 @@ static int check_range(const struct kho_mem *mem,
 	return kho_in.fdt && !kho_in.ready ? -EAGAIN : check_early(mem, check);
 }
 
-/*
- * Reserved pages become one allocated folio. They have the reference that they were
- * initialised with: nobody takes one on pages that are neither free nor on a list.
- */
-static void adopt_folio(struct page *page, unsigned int order)
-{
-	struct page *tail, *end = page + (1UL << order);
-
-	ClearPageReserved(page);
-	clear_page_tag_ref(page);
-	adjust_managed_page_count(page, 1UL << order);
-	if (!order)
-		return;
-
-	/* As prep_compound_page() does it, but in one pass: most of a VM comes this way */
-	__SetPageHead(page);
-	for (tail = page + 1; tail < end; tail++) {
-		ClearPageReserved(tail);
-		set_page_count(tail, 0);
-		tail->mapping = TAIL_MAPPING;
-		set_compound_head(tail, page);
-		set_page_private(tail, 0);
-	}
-	prep_compound_head(page, order);
-}
-
-/* Reserved pages of one zone become allocated ones: they have a reference already */
-static void adopt_pages(struct page *page, unsigned long nr)
-{
-	unsigned long i;
-
-	adjust_managed_page_count(page, nr);
-	/* A loop over single pages would cost more than what it does */
-	for (i = 0; i + 4 <= nr; i += 4) {
-		ClearPageReserved(page + i);
-		ClearPageReserved(page + i + 1);
-		ClearPageReserved(page + i + 2);
-		ClearPageReserved(page + i + 3);
-	}
-	for (; i < nr; i++)
-		ClearPageReserved(page + i);
-
-	for (i = 0; IS_ENABLED(CONFIG_MEM_ALLOC_PROFILING) && i < nr; i++)
-		clear_page_tag_ref(page + i);
-}
-
 /* A range may be in several zones, and long */
 static void adopt_part(const struct in_part *p)
 {
@@ -357,7 +305,7 @@ static void adopt_part(const struct in_part *p)
 
 		if (page_zone(page) != page_zone(page + nr - 1))
 			nr = 1;
-		adopt_pages(page, nr);
+		adopt_reserved_pages(page, nr);
 		page += nr;
 		cond_resched();
 	}
@@ -526,7 +474,7 @@ struct folio *kho_restore_folio(phys_addr_t phys)
 
 	take_part(&p);
 	page = pfn_to_page(PHYS_PFN(phys));
-	adopt_folio(page, ilog2(p.nr));
+	adopt_reserved_folio(page, ilog2(p.nr));
 	note_managed();
 	return page_folio(page);
 }
@@ -556,27 +504,26 @@ static int check_single(const struct in_part *p)
 	return has_folio(p) ? -EISDIR : check_hardware(p) ?: check_contents(p);
 }
 
-/* Of kho_restore_pages(), what is called most; NULL if it is not that simple */
-static __always_inline struct page *restore_page(phys_addr_t phys)
+/* Of kho_restore_pages(), what is called most; false if it is not that simple */
+static __always_inline bool restore_page(phys_addr_t phys, struct page **page)
 {
 	struct kho_extent *x = kho_in.hit;
-	struct page *page;
 	unsigned long i;
 	u64 offset;
 
 	if (!x || (IS_ENABLED(CONFIG_KEXEC_HANDOVER_DEBUG) && kho_in.hash))
-		return NULL;
+		return false;
 	offset = phys - x->mem.addr;
 	i = PHYS_PFN(offset);
 	if (offset >= x->mem.len || offset_in_page(offset) || is_in_folio(x, i))
-		return NULL;
-	page = pfn_to_page(PHYS_PFN(phys));
-	if (PageHWPoison(page) || __test_and_set_bit(x->bit + i, kho_in.taken))
-		return NULL;
+		return false;
+	*page = pfn_to_page(PHYS_PFN(phys));
+	if (PageHWPoison(*page) || __test_and_set_bit(x->bit + i, kho_in.taken))
+		return false;
 
-	adopt_folio(page, 0);
+	adopt_reserved_folio(*page, 0);
 	note_managed();
-	return page;
+	return true;
 }
 
 /* What restore_range() would return, but nothing is taken */
@@ -622,9 +569,12 @@ static noinline struct page *restore_range(phys_addr_t phys,
  */
 struct page *kho_restore_pages(phys_addr_t phys, unsigned long nr_pages)
 {
+	struct page *page;
+
 	guard(mutex)(&kho_in.lock);
-	return (nr_pages == 1 ? restore_page(phys) : NULL) ?:
-	       restore_range(phys, nr_pages);
+	if (nr_pages == 1 && restore_page(phys, &page))
+		return page;
+	return restore_range(phys, nr_pages);
 }
 EXPORT_SYMBOL_GPL(kho_restore_pages);
 

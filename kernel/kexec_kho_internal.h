@@ -14,6 +14,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
+#include <linux/sched.h>
 #include <linux/sizes.h>
 #include <asm/sections.h>
 
@@ -207,12 +208,29 @@ bool kho_ram_was_there(unsigned long pfn, unsigned long nr);
 bool kho_ram_is_usable(unsigned long pfn, unsigned long nr);
 int kho_ram_check(const struct kho_mem *mem, bool folio);
 u64 kho_ram_bytes(void);
-unsigned long kho_ram_find_poison(unsigned long pfn, unsigned long end);
 
 static inline bool kho_ram_is_any_poisoned(void)
 {
 	return IS_ENABLED(CONFIG_MEMORY_FAILURE) &&
 	       atomic_long_read(&num_poisoned_pages);
+}
+
+/**
+ * kho_ram_find_poison() - look for a page in which the hardware has failed
+ * @pfn: where to begin
+ * @end: where to stop
+ *
+ * Context: may sleep.
+ * Return: the first such page, or @end.
+ */
+static inline unsigned long kho_ram_find_poison(unsigned long pfn, unsigned long end)
+{
+	if (!kho_ram_is_any_poisoned())
+		return end;
+	for (; pfn < end && !PageHWPoison(pfn_to_page(pfn)); pfn++)
+		if (!(pfn % pageblock_nr_pages))
+			cond_resched();
+	return pfn;
 }
 
 /* Whether the hardware has failed nowhere in a range; may sleep */

@@ -376,24 +376,6 @@ static const char *why_not_page(struct page *page, bool first)
 	return NULL;
 }
 
-/**
- * kho_ram_find_poison() - look for a page in which the hardware has failed
- * @pfn: where to begin
- * @end: where to stop
- *
- * Context: may sleep.
- * Return: the first such page, or @end.
- */
-unsigned long kho_ram_find_poison(unsigned long pfn, unsigned long end)
-{
-	if (!kho_ram_is_any_poisoned())
-		return end;
-	for (; pfn < end && !PageHWPoison(pfn_to_page(pfn)); pfn++)
-		if (!(pfn % pageblock_nr_pages))
-			cond_resched();
-	return pfn;
-}
-
 /*
  * Looks at a folio's first page. Of a range, at the first and the last, and at the
  * first in each pageblock: what is allocated together is of one kind, and to look at

@@ -18,7 +18,6 @@
 #include <linux/mm.h>
 #include <asm/sections.h>
 
-#include "../mm/internal.h"
 #include "kexec_internal.h"
 #include "kexec_kho_early.h"
 

@@ -12,6 +12,7 @@
 
 struct kexec_buf;
 struct kimage;
+struct page;
 struct resource;
 
 #ifdef CONFIG_KEXEC_HANDOVER
@@ -33,6 +34,16 @@ u64 arch_kho_early_room(u64 ram);
 int arch_kho_walk_ram(void *arg, int (*fn)(unsigned long pfn, unsigned long nr,
 					   void *arg));
 bool kho_scratch_overlaps(phys_addr_t addr, phys_addr_t len);
+
+/* What that does for handovers: in early boot, and as memory is taken back */
+bool memmap_can_defer(void);
+void memmap_init_reserved(unsigned long start_pfn, unsigned long end_pfn);
+unsigned long memblock_free_held(phys_addr_t start, phys_addr_t end);
+void memblock_free_bits(unsigned long pfn, unsigned long bits);
+bool init_cma_pageblock(struct page *page);
+void adopt_reserved_folio(struct page *page, unsigned int order);
+void adopt_reserved_pages(struct page *page, unsigned long nr);
+void refresh_memory_limits(void);
 
 /* kexec */
 int kho_image_init(struct kimage *image);

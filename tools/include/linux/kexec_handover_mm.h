@@ -5,6 +5,8 @@
 
 #include <linux/types.h>
 
+unsigned long memblock_free_held(phys_addr_t start, phys_addr_t end);
+
 static inline bool kho_is_enabled(void)
 {
 	return false;

@@ -13,6 +13,7 @@
 #include "kernel/kexec_kho_gaps.c"
 
 #include "image.h"
+#include "mm/internal.h"
 #include "use.h"
 
 /* What is known of each frame */
@@ -103,6 +104,11 @@ void memblock_free_bits(unsigned long pfn, unsigned long bits)
 		free_frames(pfn + __ffs(bits), 1);
 }
 
+bool memmap_can_defer(void)
+{
+	return !mirrored_kernelcore;
+}
+
 void memmap_init_reserved(unsigned long start_pfn, unsigned long end_pfn)
 {
 	u64 addr = PFN_PHYS(start_pfn), len = PFN_PHYS(end_pfn - start_pfn);
@@ -168,11 +174,6 @@ static void check_same_memory(void)
 		must(r->base == regions[i].base && r->size == regions[i].size &&
 		     r->flags == regions[i].flags);
 	}
-}
-
-unsigned long kho_ram_find_poison(unsigned long pfn, unsigned long end)
-{
-	return end;
 }
 
 /* The scratch of a boot without a handover; somebody finds a table there that is in use */

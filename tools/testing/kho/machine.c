@@ -113,6 +113,7 @@ void machine_start(bool kho_on)
 	memblock.bottom_up = false;
 	memblock.current_limit = MEMBLOCK_ALLOC_ANYWHERE;
 	memblock_can_resize = 0;
+	max_low_pfn = PHYS_PFN(RAM_END);
 	system_has_some_mirror = false;
 	kho_scratch_only = false;
 	memblock_add(RAM_BASE, RAM_SIZE);

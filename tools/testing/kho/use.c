@@ -57,40 +57,30 @@ static void free_one(struct page *page)
 	__asan_poison_memory_region((void *)page_phys(page), PAGE_SIZE);
 }
 
-/* A reserved page has the reference that it was initialised with */
-void ClearPageReserved(struct page *page)
-{
-	take(page);
-	page->count = 1;
-}
-
-void set_page_count(struct page *page, int count)
-{
-	must(state_of(page) == TAKEN);
-	page->count = count;
-}
-
-void __SetPageHead(struct page *page)
-{
-	must(state_of(page) == TAKEN && page->count == 1 && !page->order);
-}
-
-void set_compound_head(struct page *tail, struct page *head)
-{
-	must(state_of(tail) == TAKEN && !tail->count && !tail->order);
-	must(state_of(head) == TAKEN && head->count == 1);
-}
-
-void prep_compound_head(struct page *page, unsigned int order)
+void adopt_reserved_folio(struct page *page, unsigned int order)
 {
 	unsigned long i;
 
 	must(order <= MAX_PAGE_ORDER);
 	must(IS_ALIGNED(page_to_pfn(page), 1UL << order));
-	page_phys(page + (1UL << order) - 1);
-	for (i = 1; i < 1UL << order; i++)
-		set_compound_head(page + i, page);
+	for (i = 0; i < 1UL << order; i++)
+		take(page + i);
+	page->count = 1;
 	page->order = order;
+}
+
+/* Each has the reference that it was initialised with */
+void adopt_reserved_pages(struct page *page, unsigned long nr)
+{
+	must(nr);
+	while (nr--) {
+		take(page + nr);
+		page[nr].count = 1;
+	}
+}
+
+void refresh_memory_limits(void)
+{
 }
 
 void __free_page(struct page *page)

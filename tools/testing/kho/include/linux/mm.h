@@ -43,22 +43,12 @@ extern struct page mem_map[];
 #define page_address(page)	phys_to_virt(PFN_PHYS(page_to_pfn(page)))
 #define page_folio(page)	((struct folio *)(page))
 
-void ClearPageReserved(struct page *page);
-void set_page_count(struct page *page, int count);
-void __SetPageHead(struct page *page);
-void set_compound_head(struct page *tail, struct page *head);
-void prep_compound_head(struct page *page, unsigned int order);
 void __free_page(struct page *page);
 void free_reserved_page(struct page *page);
 void free_page(unsigned long addr);
 
-#define TAIL_MAPPING		NULL
-#define set_page_private(page, private)	((void)(page), (void)(private))
-#define adjust_managed_page_count(page, nr)	((void)(page), (void)(nr))
 #define PageHWPoison(page)	((void)(page), false)
 #define totalram_pages()		0UL
-#define init_per_zone_wmark_min()	do { } while (0)
-#define setup_per_zone_wmarks()		do { } while (0)
 
 struct host_zone {
 	unsigned long cma_pages;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What mm/ and kernel/kexec_kho_gaps.c have of each other */
+/* What mm/memblock.c wants of the rest of mm/ */
 #ifndef _KHO_MM_INTERNAL_H
 #define _KHO_MM_INTERNAL_H
 
@@ -10,9 +10,6 @@
 extern bool mirrored_kernelcore;
 
 void memblock_free_pages(struct page *page, unsigned long pfn, unsigned int order);
-void memblock_free_bits(unsigned long pfn, unsigned long bits);
-void memmap_init_reserved(unsigned long start_pfn, unsigned long end_pfn);
-bool init_cma_pageblock(struct page *page);
 
 static inline void accept_memory(phys_addr_t start, unsigned long size)
 {
