@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """Owns `make docs` and the host test of that name: the kernel's own build makes
-Documentation/kho without a warning, the pages have all that drivers can use, what they refer
-to exists, and (the test only, as it needs a kernel) the code that they show compiles."""
+Documentation/kho without a warning, the pages have all that drivers can use and what the log
+says, what they refer to exists, and (the test only, as it needs a kernel) the code that they show compiles."""
 
 import argparse
 import os
@@ -24,6 +24,9 @@ SOURCES = ["kernel/kexec_kho_*.c", "kernel/kexec_luo*.c", "mm/*_luo.c"]
 HEADERS = ["include/linux/kexec_handover.h", "include/linux/liveupdate.h"]
 EXPORT, TYPE = r"^EXPORT_SYMBOL(?:_GPL)?\((\w+)\)", r"^(?:struct|union|enum) (\w+) \{"
 OPTIONS = "-q -n -W --keep-going -j1"
+# Who logs what operating.rst explains; of the first, each complaint has to be there.
+LOGS = "kernel/kexec_kho_*.c"
+OTHERS = ["kernel/crash_reserve.c", "mm/hugetlb.c", "mm/memtest.c"]
 
 
 def pages(linux, out):
@@ -63,6 +66,32 @@ def references(linux):
            if not (linux / path).exists() and not re.search(r"/(foo|NAME)\b", path)]
     if bad:
         raise Failure("there is no " + ", ".join(bad))
+
+
+def longest(pieces):
+    return max((p.strip(" :,;()") for p in pieces), key=len)
+
+
+def log_lines(linux):
+    """operating.rst explains each complaint, and quotes no line that nobody logs."""
+    logs = "".join(p.read_text() for p in sorted(linux.glob(LOGS)) if "_test" not in p.name)
+    # A string in pieces is one
+    logs = re.sub(r'"\s*\n\s*"', "", logs)
+    page = (linux / "Documentation/kho/operating.rst").read_text()
+    section = page[page.index("What the log says"):page.index("If something does not work")]
+    flat = " ".join(section.split())
+    said = [longest(re.split(r"%[#-]?\w+|\\n", text))[:24] for text in
+            re.findall(r'\bpr_(?:err|warn|notice)\(\s*"([^"]*)"', logs)]
+    bad = [f'nothing of "{text}"' for text in said if text not in flat]
+
+    code = logs + "".join((linux / name).read_text() for name in OTHERS)
+    quoted = [line for term in re.findall(r"^``.*``$", section, re.M)
+              for line in re.findall(r"``(.*?)``", term)]
+    pieces = [longest(re.split(r'\.\.\.|[":]|\b(?:[A-Z]+|\d+)\b', line)) for line in quoted]
+    bad += [f'"{text}", which nobody logs' for text in pieces
+            if len(text) > 14 and text not in code]
+    if bad or not said or not quoted:
+        raise Failure("operating.rst has " + ", ".join(bad))
 
 
 def blocks(out, page, language):
@@ -113,6 +142,7 @@ def build(linux, out):
     """[(result, name)] of the pages."""
     found = [attempt("the pages build without a warning", pages, linux, out)]
     found.append(attempt("what the pages refer to is there", references, linux))
+    found.append(attempt("operating.rst has what the log says", log_lines, linux))
     there = documented(out)
     return found + [("ok" if name in there else "failed", f"{name} is in the pages")
                     for name in sorted(public(linux) | asked_for(linux))]
