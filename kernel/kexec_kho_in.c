@@ -244,7 +244,7 @@ static int check_use(const struct in_part *p)
 
 static void take_part(const struct in_part *p)
 {
-	bitmap_set(kho_in.taken, p->x->bit + p->first, p->nr);
+	kho_fill_bits(kho_in.taken, p->x->bit + p->first, p->nr, true);
 }
 
 static void complain(const char *what, const struct kho_mem *mem, int err)
@@ -339,7 +339,7 @@ void *kho_claim_mem(const struct kho_mem *mem)
 
 	for_each_in_part(p, at, mem) {
 		take_part(&p);
-		bitmap_set(kho_in.claimed, p.x->bit + p.first, p.nr);
+		kho_fill_bits(kho_in.claimed, p.x->bit + p.first, p.nr, true);
 		adopt_part(&p);
 	}
 	return phys_to_virt(mem->addr);
@@ -388,7 +388,7 @@ static void return_part(const struct in_part *p)
 	bool claimed = test_bit(bit, kho_in.claimed);
 
 	take_part(p);
-	bitmap_clear(kho_in.claimed, bit, p->nr);
+	kho_fill_bits(kho_in.claimed, bit, p->nr, false);
 	for (i = 0; i < p->nr; i++) {
 		if (claimed)
 			__free_page(pfn_to_page(pfn + i));

@@ -570,6 +570,20 @@ static void restore_contents_test(struct kunit *test)
 		__free_page(page);
 }
 
+/* As with 16 TiB before what is marked */
+static void many_bits_test(struct kunit *test)
+{
+	unsigned long bits[2] = { };
+	unsigned long *map = bits - BIT_WORD(1UL << 32);
+
+	kho_fill_bits(map, (1UL << 32) + 60, 10, true);
+	KUNIT_EXPECT_EQ(test, bits[0], GENMASK(63, 60));
+	KUNIT_EXPECT_EQ(test, bits[1], GENMASK(5, 0));
+	kho_fill_bits(map, (1UL << 32) + 62, 3, false);
+	KUNIT_EXPECT_EQ(test, bits[0], GENMASK(61, 60));
+	KUNIT_EXPECT_EQ(test, bits[1], GENMASK(5, 1));
+}
+
 static struct kunit_case kho_in_cases[] = {
 	KUNIT_CASE_PARAM(contents_test, good_range_gen_params),
 	KUNIT_CASE(restore_contents_test),
@@ -581,6 +595,7 @@ static struct kunit_case kho_in_cases[] = {
 	KUNIT_CASE(claim_reserved_test),
 	KUNIT_CASE(restore_folio_test),
 	KUNIT_CASE(split_test),
+	KUNIT_CASE(many_bits_test),
 	KUNIT_CASE(no_folio_test),
 	KUNIT_CASE(restore_pages_test),
 	KUNIT_CASE(larger_pages_test),

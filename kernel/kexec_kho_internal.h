@@ -8,6 +8,7 @@
 #ifndef LINUX_KEXEC_KHO_INTERNAL_H
 #define LINUX_KEXEC_KHO_INTERNAL_H
 
+#include <linux/bitmap.h>
 #include <linux/bitops.h>
 #include <linux/cc_platform.h>
 #include <linux/cpumask.h>
@@ -365,6 +366,24 @@ static inline bool kho_all_set(const unsigned long *map, unsigned long bit,
 			       unsigned long nr)
 {
 	return find_next_zero_bit(map, bit + nr, bit) >= bit + nr;
+}
+
+/* bitmap_set() and bitmap_clear() count in 32 bits, which are not enough for 16 TiB */
+static inline void kho_fill_bits(unsigned long *map, unsigned long bit,
+				 unsigned long nr, bool value)
+{
+	while (nr) {
+		unsigned int n = min(nr, SZ_1G);
+
+		map += BIT_WORD(bit);
+		bit %= BITS_PER_LONG;
+		if (value)
+			bitmap_set(map, bit, n);
+		else
+			bitmap_clear(map, bit, n);
+		bit += n;
+		nr -= n;
+	}
 }
 
 /* Pages in the folio whose first has number @bit of the @pages of a chunk */

@@ -199,6 +199,9 @@ SCENARIOS = [
     Scenario("room-crashkernel", script="room", timeout=240, check=dtc_round_trip,
              cmdline="kho=on kho_set=blocks=76 kho_more=CRASH=600M "
              "kho_says=cannot.allocate.crash.*handover"),
+    Scenario("room-cma", script="room", timeout=240, check=dtc_round_trip,
+             cmdline="kho=on kho_set=blocks=76 kho_more=cma=600M "
+             "kho_says=cma:.a.kexec.handover.leaves.too.little"),
     # Most memory below 4 GiB stays what it is: such a large scratch is above.
     Scenario("scratch-high", script="plain-chain", arches=X86_64, mem="5G",
              cmdline="kho=on kho_scratch=1G kho_logged=scratch:.1024.MiB.at.0x00000001"),

@@ -22,7 +22,8 @@ says() {
 # STATE-AFTER-IT [JOB]
 systemd() {
 	mkdir -p /tmp/bin /run/systemd/system
-	ln -sf /dev/null /run/systemd/system/kexec.target
+	gate=/run/systemd/system/kexec.target
+	ln -sf /dev/null $gate
 	rm -f /tmp/asked
 	echo running >/tmp/state
 	{
@@ -30,6 +31,8 @@ systemd() {
 		echo 'case $1 in'
 		echo 'is-system-running) exec cat /tmp/state ;;'
 		echo "list-jobs) echo '$3'; exit ;;"
+		echo "mask) ln -sf /dev/null $gate ;;"
+		echo "unmask) rm $gate ;;"
 		echo 'esac'
 		echo 'echo "$*" >>/tmp/asked'
 		echo "[ \"\$1\" != kexec ] || { echo $2 >/tmp/state; exit $1; }"
