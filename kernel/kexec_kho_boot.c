@@ -540,7 +540,7 @@ static int __init read_fdt(const void *fdt, struct kho_root *root, struct kho_wh
 	int err = kho_fdt_check(fdt, kho_offer.window, root, why);
 
 	if (!err)
-		kho_cpus_before = min_t(u32, root->cpus, NR_CPUS);
+		kho_cpus_before = min(root->cpus, nr_cpu_ids);
 	return err;
 }
 

@@ -1,3 +1,3 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #define num_possible_cpus()	1U
-#define NR_CPUS			8
+#define nr_cpu_ids		8U
