@@ -109,6 +109,15 @@ static void run_post(const char *status)
 		fail(0, "boot", "a program in " POST " has failed; run it again by hand");
 }
 
+static int no_kho(json_object *arrival)
+{
+	if (!sent_lost(arrival, NULL))
+		return fail(KHO_OFF, "boot", "this kernel has no KHO; boot one that has it");
+	printf("%sno handover arrived, though kho kexec had left for one: this kernel has no "
+	       "KHO\n", journal_level(STDOUT_FILENO, LOG_WARNING));
+	return KHO_OK;
+}
+
 int verb_boot(void)
 {
 	json_object *arrival __free(json) = arrival_json();
@@ -117,14 +126,14 @@ int verb_boot(void)
 	struct conf conf;
 	int code = KHO_OK;
 
+	if (!status && sys_exists(SYS_FW))
+		return fail(KHO_NO, "boot", SYS_FW ": permission denied; run it as root");
+	first = sent_take();
 	if (!status)
-		return sys_exists(SYS_FW) ?
-		       fail(KHO_NO, "boot", SYS_FW ": permission denied; run it as root") :
-		       fail(KHO_OFF, "boot", "this kernel has no KHO; boot one that has it");
-	if (!on && !strcmp(status, "none"))
+		return no_kho(arrival);
+	if (!on && !strcmp(status, "none") && !sent_lost(arrival, NULL))
 		return done("reported", false);
 	conf_read(&conf, "boot");
-	first = sent_take();
 	print_arrival(arrival, status);
 	if (!*opt.root && on && !conf.no_gate && sys_exists("/run/systemd/system"))
 		code = systemd_set_gate(true, "boot");

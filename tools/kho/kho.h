@@ -155,6 +155,7 @@ void sent_keep(void);
 void sent_forget(void);
 bool sent_take(void);
 int sent_compare(json_object *arrival, json_object *missing);
+bool sent_lost(json_object *arrival, json_object *missing);
 
 /* target.c: the kernel to come */
 struct target {

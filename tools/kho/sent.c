@@ -100,3 +100,12 @@ int sent_compare(json_object *arrival, json_object *missing)
 	}
 	return nr;
 }
+
+/* Whether a handover has left, and not all of its nodes are here; their names, if wanted */
+bool sent_lost(json_object *arrival, json_object *missing)
+{
+	json_object *list __free(json) = json_object_get(missing) ?: json_object_new_array();
+
+	return sent_compare(arrival, list) >= 0 &&
+	       (!json_object_object_get(arrival, "nodes") || json_object_array_length(list));
+}

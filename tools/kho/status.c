@@ -273,6 +273,15 @@ static void print_next_boot(json_object *o)
 		       is_true(o, "handover") ? ", which has KHO" : ", which has no KHO");
 }
 
+static void print_lost(json_object *arrival)
+{
+	json_object *lost = json_object_object_get(arrival, "lost");
+
+	if (lost)
+		printf("             lost: kho kexec had left with %zu nodes that are not here\n",
+		       json_object_array_length(lost));
+}
+
 static void print_status(json_object *doc)
 {
 	const char *kernel = get_text(doc, "kernel");
@@ -281,6 +290,7 @@ static void print_status(json_object *doc)
 	       "kho=on" : is_true(doc, "kho-on") ? "kho=on, but handover is off (dmesg says why)" :
 	       "handover is off");
 	print_arrival(json_object_object_get(doc, "arrival"));
+	print_lost(json_object_object_get(doc, "arrival"));
 	print_scratch(json_object_object_get(doc, "scratch"));
 	print_outgoing(json_object_object_get(doc, "outgoing"));
 	print_gate(json_object_object_get(doc, "outgoing"));
@@ -291,12 +301,15 @@ static json_object *make_status(void)
 {
 	char *release __free(free) = sys_text("/proc/sys/kernel/osrelease");
 	char *cmdline __free(free) = sys_text("/proc/cmdline");
-	json_object *doc = json_begin();
+	json_object *lost __free(json) = json_object_new_array();
+	json_object *doc = json_begin(), *arrival = arrival_json();
 
+	if (sent_lost(arrival, lost))
+		json_object_object_add(arrival, "lost", json_object_get(lost));
 	put_str(doc, "kernel", release);
 	put_bool(doc, "kho-on", cmdline && cmdline_has_kho(cmdline));
 	put_bool(doc, "enabled", sys_exists(SYS_KHO));
-	json_object_object_add(doc, "arrival", arrival_json());
+	json_object_object_add(doc, "arrival", arrival);
 	json_object_object_add(doc, "scratch", scratch_json());
 	json_object_object_add(doc, "outgoing", outgoing_json());
 	json_object_object_add(doc, "next-boot", next_boot_json());
@@ -333,7 +346,8 @@ int verb_status(void)
 		print_status(doc);
 
 	in = json_object_object_get(doc, "arrival");
-	if (get_text(in, "reason") && !sys_exists(ACKNOWLEDGED))
+	if ((get_text(in, "reason") || json_object_object_get(in, "lost")) &&
+	    !sys_exists(ACKNOWLEDGED))
 		return KHO_REFUSED;
 	return is_true(doc, "enabled") ? KHO_OK : KHO_OFF;
 }

@@ -1246,12 +1246,22 @@ def test_boot(at):
     m.put(OUTGOING, two)
     boots(m, "no handover arrived, though kho kexec had left for one: the machine came up by "
           "firmware, or the image carried none")
+    expect("lost: kho kexec had left with 2 nodes" in m.run("status", code=5)[0], "status says so")
+    same(as_json("--root", m.path, "status", code=5)["arrival"]["lost"],
+         ["kho-sample", "reserve-mem"], "what was lost")
     m.put("sys/firmware/kho/status", "refused: kho=on is not on the command line\n")
     m.remove("sys/kernel/kho")
     boots(m, "a handover was refused: kho=on is not on the command line")
     m.put("sys/firmware/kho/status", "none\n")
+    m.remove("run/kho/boot")
     same(m.run("boot"), ("", ""), "with KHO off")
+    m.put(OUTGOING, two)
+    boots(m, "no handover arrived, though kho kexec had left for one: the machine came up by "
+          "firmware, or the image carried none")
     m.remove("sys/firmware/kho")
+    m.put(OUTGOING, two)
+    boots(m, "no handover arrived, though kho kexec had left for one: this kernel has no KHO")
+    m.remove("run/kho/boot")
     refused("--root", at, "boot", code=3, says="no KHO")
 
 
