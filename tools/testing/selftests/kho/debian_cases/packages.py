@@ -13,7 +13,7 @@ OLDER = r"""set -e
 cd /srv && for deb in packages/*.deb; do
 	dpkg-deb -R $deb older
 	sed -i 's/^Version: \(.*\)/Version: \1~older/; /^Depends:/s/ (= [^)]*)//' older/DEBIAN/control
-	dpkg-deb -q --root-owner-group -Znone -b older $(basename $deb .deb)~older.deb
+	dpkg-deb --root-owner-group -Znone -b older $(basename $deb .deb)~older.deb
 	rm -r older
 done"""
 
