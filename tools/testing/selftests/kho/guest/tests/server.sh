@@ -21,7 +21,8 @@ measured() { grep -q "$1" /sys/kernel/security/ima/ascii_runtime_measurements; }
 check_ima() {
 	mount -t securityfs securityfs /sys/kernel/security
 	mkdir -p /disk && mount -t ext2 -o ro /dev/vdb /disk
-	[ "$kho_stage" = 0 ] || check "measurements of kernels before are there" measured " /disk/bin/busybox$"
+	[ "$kho_stage" = 0 ] ||
+		check "measurements of kernels before are there" measured " /disk/bin/busybox$"
 	/disk/bin/busybox true
 	check "programs are measured" measured " /disk/bin/busybox$"
 }
@@ -56,7 +57,8 @@ check_efi() {
 	[ "$kho_stage" = 0 ] || check "the variable that the kernel before wrote is there" \
 		[ "$(tail -c 1 "$(efivar $((kho_stage - 1)))")" = $((kho_stage - 1)) ]
 	printf '\7\0\0\0%s' "$kho_stage" >"$(efivar "$kho_stage")"
-	check "the firmware writes variables" [ "$(tail -c 1 "$(efivar "$kho_stage")")" = "$kho_stage" ]
+	check "the firmware writes variables" \
+		[ "$(tail -c 1 "$(efivar "$kho_stage")")" = "$kho_stage" ]
 	esrt=$(ls /sys/firmware/efi/esrt/entries 2>/dev/null | xargs)
 	[ "$kho_stage" = 0 ] || check "the ESRT is what it was: $esrt" [ "$esrt" = "$kho_esrt" ]
 }

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 # Owns the operator that ../../../debian_guest.py plays: on the second serial port, lines that
 # have a word and a command in base64; what it says comes back between two lines with the word.
 if [ "$(tty)" = /dev/ttyS1 ]; then
