@@ -100,7 +100,7 @@ static int __init check_fdt_early(phys_addr_t low, struct kho_why *why)
 	int err;
 
 	if (kho_is_confidential())
-		return kho_bad(why, "this is a confidential guest (SEV, SNP or TDX)");
+		return kho_bad(why, "memory is encrypted (SEV, SNP, TDX or SME)");
 	if (!kho_is_enabled())
 		return kho_bad(why, "kho=on is not on the command line");
 	if (!window.len)

@@ -390,6 +390,19 @@ u64 __init kho_memory_for_pools(void)
 }
 
 /**
+ * kho_pages_to_come() - how many pages are held that nobody preserved
+ *
+ * What is sized by the memory there is must not be sized by what is left of it while
+ * the kernel boots.
+ *
+ * Return: how many pages kho_memory_release() frees, scratch not counted.
+ */
+unsigned long __init kho_pages_to_come(void)
+{
+	return kho_in.fdt ? PHYS_PFN(kho_held.run_bytes) - kho_in.pages : 0;
+}
+
+/**
  * kho_memory_release() - free what was held for the time of boot
  *
  * Context: all struct pages are initialised; memblock is still there.

@@ -26,11 +26,12 @@ extern struct kho_mem kho_scratch;
 
 /*
  * SEV, SNP, TDX: pages that such a guest shares with its host come back as noise
- * or zeroes after a kexec, and nobody has tried what else does not.
+ * or zeroes after a kexec. SME: so does all memory in a kernel without. And nobody
+ * has tried what else does not.
  */
 static inline bool kho_is_confidential(void)
 {
-	return cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT);
+	return cc_platform_has(CC_ATTR_MEM_ENCRYPT);
 }
 
 int kho_scratch_adopt(const struct kho_mem *mem, phys_addr_t low,

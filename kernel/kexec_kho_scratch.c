@@ -173,7 +173,7 @@ void __init kho_scratch_reserve(u64 initrd)
 	phys_addr_t addr;
 
 	if (kho_is_confidential()) {
-		pr_err("kexec handover is off: this is a confidential guest (SEV, SNP or TDX), whose shared memory would not keep its contents\n");
+		pr_err("kexec handover is off: memory is encrypted (SEV, SNP, TDX or SME), and would not keep all its contents\n");
 		kho_enabled = false;
 		return;
 	}

@@ -28,6 +28,7 @@ void kho_memmap_init(void);
 void kho_memory_release(void);
 u64 kho_memory_to_spare(void);
 u64 kho_memory_for_pools(void);
+unsigned long kho_pages_to_come(void);
 
 /* Memory management */
 u64 arch_kho_early_room(u64 ram);
@@ -99,6 +100,11 @@ static inline u64 kho_memory_to_spare(void)
 static inline u64 kho_memory_for_pools(void)
 {
 	return U64_MAX;
+}
+
+static inline unsigned long kho_pages_to_come(void)
+{
+	return 0;
 }
 
 static inline bool kho_scratch_overlaps(phys_addr_t addr, phys_addr_t len)

@@ -29,4 +29,9 @@ static inline u64 kho_memory_to_spare(void)
 	return ~0ULL;
 }
 
+static inline unsigned long kho_pages_to_come(void)
+{
+	return 0;
+}
+
 #endif

@@ -196,12 +196,17 @@ SCENARIOS = [
     # It wants to be as high as it can in what it may have; the first initrd has the end of that.
     Scenario("reserved-size", arches=ARM64, stages=3, check=dtc_round_trip, dts=POOL,
              cmdline="kho=on kho_set=blocks=180"),
-    Scenario("room-crashkernel", script="room", timeout=240, check=dtc_round_trip,
-             cmdline="kho=on kho_set=blocks=76 kho_more=CRASH=600M "
-             "kho_says=cannot.allocate.crash.*handover"),
-    Scenario("room-cma", script="room", timeout=240, check=dtc_round_trip,
-             cmdline="kho=on kho_set=blocks=76 kho_more=cma=600M "
-             "kho_says=cma:.a.kexec.handover.leaves.too.little"),
+    Scenario("reserved-cma", arches=ARM64, stages=4, check=dtc_round_trip,
+             dts=POOL.replace("reusable;", "reusable; linux,cma-default;"),
+             cmdline="kho=on cma=16M kho_set=blocks=180"),
+    Scenario("room-asks", script="room", timeout=240, check=dtc_round_trip,
+             cmdline="kho=on kho_set=blocks=160 "
+             "kho_more=CRASH=600M,cma=600M,log_buf_len=64M,kernelcore=400M "
+             "kho_says=cannot.allocate.crash.*handover,cma:.a.kexec.handover.leaves.too.little,"
+             "log_buf_len:.a.kexec.handover.leaves,kernelcore=.*off.up.to.the.next.cold"),
+    # Most of what is not preserved lies between, and comes back late.
+    Scenario("room-fragments", script="room", timeout=240, check=dtc_round_trip,
+             cmdline="kho=on kho_set=fragments=90000"),
     # Most memory below 4 GiB stays what it is: such a large scratch is above.
     Scenario("scratch-high", script="plain-chain", arches=X86_64, mem="5G",
              cmdline="kho=on kho_scratch=1G kho_logged=scratch:.1024.MiB.at.0x00000001"),

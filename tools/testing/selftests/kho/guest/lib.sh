@@ -45,11 +45,17 @@ load() { ko=$1; shift; insmod "/boot/$flavour/$ko.ko" "$@"; }
 kho() { LD_LIBRARY_PATH=/boot/kho /boot/kho/kho "$@"; }
 
 # The command line of the next kernel: this one's, in which a parameter given
-# here takes the place of those with its name.
+# here takes the place of those with its name, and -NAME of them nothing.
 next_cmdline() {
 	awk -v extra="kho_stage=$((kho_stage + 1)) $1" '{
 		n = split(extra, e, " ")
-		for (i = 1; i <= n; i++) { split(e[i], kv, "="); gone[kv[1]] = 1 }
+		extra = ""
+		for (i = 1; i <= n; i++) {
+			split(e[i], kv, "=")
+			gone[kv[1]] = 1
+			if (sub("^-", "", kv[1])) gone[kv[1]] = 1
+			else extra = extra " " e[i]
+		}
 		for (i = 1; i <= NF; i++) {
 			split($i, kv, "=")
 			if (!(kv[1] in gone)) printf "%s ", $i
