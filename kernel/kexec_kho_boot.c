@@ -521,6 +521,7 @@ static int __init accept(const struct kho_root *root, struct kho_why *why)
 	if (err)
 		return err;
 	memblock_clear_kho_scratch_only();
+	kho_gaps_count();
 
 	/* What these list are gaps now, like any other */
 	kho_free_array(kho_offer.part, kho_offer.parts, sizeof(*kho_offer.part));

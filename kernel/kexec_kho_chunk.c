@@ -217,3 +217,21 @@ int kho_chunks_check_hardware(struct xarray *chunks)
 	}
 	return err;
 }
+
+/**
+ * kho_chunks_walk() - go through what is preserved, in ascending order
+ * @chunks: the chunks, by number
+ * @fn: is called with each run of pages
+ */
+void kho_chunks_walk(struct xarray *chunks, void (*fn)(unsigned long pfn, unsigned long nr))
+{
+	unsigned long index, bit, end;
+	struct kho_chunk *c;
+
+	xa_for_each(chunks, index, c)
+		for (bit = kho_chunk_next(c, 0); bit < CHUNK_PAGES;
+		     bit = kho_chunk_next(c, end)) {
+			end = kho_chunk_stop(c, bit);
+			fn(index * CHUNK_PAGES + bit, end - bit);
+		}
+}

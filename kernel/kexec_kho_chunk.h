@@ -103,6 +103,7 @@ void kho_chunk_add(struct kho_chunk *c, unsigned long bit, unsigned long nr,
 void kho_chunk_drop(struct kho_chunk *c, unsigned long bit, unsigned long nr);
 bool kho_chunk_is_joined(const struct kho_chunk *c, unsigned long bit);
 int kho_chunks_check_hardware(struct xarray *chunks);
+void kho_chunks_walk(struct xarray *chunks, void (*fn)(unsigned long pfn, unsigned long nr));
 void kho_chunk_cut(struct kho_chunk *c, unsigned long bit);
 
 int kho_table_make(struct kho_table *table, struct xarray *chunks);

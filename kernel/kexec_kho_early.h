@@ -33,6 +33,7 @@ void kho_free_array(void *array, size_t nr, size_t size);
 /* kexec_kho_gaps.c */
 int kho_gaps_reserve(const struct kho_walk *w, struct kho_why *why);
 void kho_gaps_drop(void);
+void kho_gaps_count(void);
 
 /* kexec_kho_bitmaps.c */
 int kho_bitmaps_make(u32 page_size, struct kho_why *why);

@@ -66,7 +66,7 @@ struct kho_entry {
  * A reader reserves what is preserved together with the gaps in it that have
  * less bytes than this, but for a few words of bits. No part of the format.
  */
-#define KHO_GAP			(2 * 1024 * 1024)
+#define KHO_GAP			(1024 * 1024)
 
 /**
  * struct kho_ranges - an array of ranges as a property holds it

@@ -321,22 +321,22 @@ struct stretch {
 	struct folios pages[4];
 };
 
-/* A gap of less than 512 pages of 4K, or 32 of 64K, is small */
+/* A gap of less than 256 pages of 4K, or 64 of 64K, is small */
 static const struct stretch stretches[] = {
 	{ "a page", 12, 0, 1, { { 0, 1 } } },
 	{ "last page", 12, 16383, 16384, { { 16383, 1 } } },
 	{ "whole chunk", 12, 0, 16384, { { 0, 16384 } } },
 	{ "from the middle", 12, 100, 200, { { 0, 200 } } },
 	{ "gap in a word", 12, 1, 64, { { 1, 1 }, { 63, 1 } } },
-	{ "largest small gap", 12, 0, 513, { { 0, 1 }, { 512, 1 } } },
-	{ "largest small gap from the end of a word", 12, 63, 576,
-	  { { 63, 1 }, { 575, 1 } } },
-	{ "small gaps, one after the other", 12, 0, 1537,
-	  { { 0, 1 }, { 512, 1 }, { 1024, 1 }, { 1536, 1 } } },
-	{ "large gap", 12, 0, 1, { { 0, 1 }, { 641, 15743 } } },
-	{ "large gap behind a small one", 12, 0, 400,
-	  { { 0, 1 }, { 300, 100 }, { 1041, 1 } } },
-	{ "up to the end", 12, 15900, 16384, { { 15900, 1 }, { 16383, 1 } } },
+	{ "largest small gap", 12, 0, 257, { { 0, 1 }, { 256, 1 } } },
+	{ "largest small gap from the end of a word", 12, 63, 320,
+	  { { 63, 1 }, { 319, 1 } } },
+	{ "small gaps, one after the other", 12, 0, 769,
+	  { { 0, 1 }, { 256, 1 }, { 512, 1 }, { 768, 1 } } },
+	{ "large gap", 12, 0, 1, { { 0, 1 }, { 385, 15999 } } },
+	{ "large gap behind a small one", 12, 0, 250,
+	  { { 0, 1 }, { 150, 100 }, { 635, 1 } } },
+	{ "up to the end", 12, 16200, 16384, { { 16200, 1 }, { 16383, 1 } } },
 	{ "small gap of 64K", 16, 63, 96, { { 63, 1 }, { 95, 1 } } },
 	{ "large gap of 64K", 16, 0, 1, { { 0, 1 }, { 161, 1 } } },
 	{ "last pages of 64K", 16, 262140, 262144,

@@ -219,6 +219,16 @@ void __init kho_gaps_drop(void)
 	kho_held.runs = 0;
 }
 
+/**
+ * kho_gaps_count() - tell memblock how much of what is held will be free
+ *
+ * Context: it is known which pages are preserved.
+ */
+void __init kho_gaps_count(void)
+{
+	memblock_set_held_free(PHYS_PFN(kho_held.run_bytes) - kho_in.pages);
+}
+
 static void __init init_memmap(const struct kho_mem *run, const struct memblock_region *r)
 {
 	struct kho_mem blocks = whole_blocks(run);
@@ -348,15 +358,8 @@ static u64 __init room_to_come(u64 ram)
 	return room;
 }
 
-/**
- * kho_memory_to_spare() - how much memory can be taken for good at boot
- *
- * After a handover there is less than the command line may have been made for:
- * what it asks for must not be what the kernel cannot do without.
- *
- * Return: bytes; U64_MAX if nothing was handed over.
- */
-u64 __init kho_memory_to_spare(void)
+/* Bytes that are not needed to boot; U64_MAX if nothing was handed over */
+static u64 __init memory_to_spare(void)
 {
 	u64 room, left;
 
@@ -375,6 +378,28 @@ u64 __init kho_memory_to_spare(void)
 }
 
 /**
+ * kho_can_spare() - whether memory can be taken for good at boot
+ * @size: bytes
+ * @what: who wants them, for the log
+ *
+ * After a handover there is less than the command line may have been made for:
+ * what it asks for must not be what the kernel cannot do without. So whoever takes
+ * as much as the command line says asks here first: reserve_mem=, crashkernel=, all
+ * areas of CMA, log_buf_len=, and swiotlb= for what is above the default. Pools of
+ * huge pages ask kho_memory_for_pools(). Hash tables and the like are a part of
+ * what the kernel needs, see kho_boot_room(); they are smaller where there is less.
+ *
+ * Return: false, with a line in the log, if it cannot.
+ */
+bool __init kho_can_spare(u64 size, const char *what)
+{
+	if (size <= memory_to_spare())
+		return true;
+	pr_warn("%s: a handover leaves too little memory for %llu KiB\n", what, size >> 10);
+	return false;
+}
+
+/**
  * kho_memory_for_pools() - how much memory a pool of huge pages can take at boot
  *
  * User space needs some to begin with that is not in the pool.
@@ -384,22 +409,9 @@ u64 __init kho_memory_to_spare(void)
 u64 __init kho_memory_for_pools(void)
 {
 	u64 users = min_t(u64, max_t(u64, memblock_phys_mem_size() / 8, SZ_128M), SZ_4G);
-	u64 spare = kho_memory_to_spare();
+	u64 spare = memory_to_spare();
 
 	return spare == U64_MAX ? spare : spare - min(spare, users);
-}
-
-/**
- * kho_pages_to_come() - how many pages are held that nobody preserved
- *
- * What is sized by the memory there is must not be sized by what is left of it while
- * the kernel boots.
- *
- * Return: how many pages kho_memory_release() frees, scratch not counted.
- */
-unsigned long __init kho_pages_to_come(void)
-{
-	return kho_in.fdt ? PHYS_PFN(kho_held.run_bytes) - kho_in.pages : 0;
 }
 
 /**

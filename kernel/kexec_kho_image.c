@@ -22,12 +22,14 @@
  * @debug_pagealloc: the last of that, or empty
  * @rodata: the last of that, or empty
  * @kfence: the last kfence.sample_interval, or empty
+ * @ram: a checksum of all mem= and memmap=
  */
 struct kho_words {
 	bool kho;
 	char debug_pagealloc[8];
 	char rodata[8];
 	char kfence[8];
+	u32 ram;
 };
 
 static int note_word(char *param, char *val, const char *unused, void *arg)
@@ -43,6 +45,8 @@ static int note_word(char *param, char *val, const char *unused, void *arg)
 		strscpy(w->rodata, val ?: "");
 	if (!strcmp(param, "kfence.sample_interval"))
 		strscpy(w->kfence, val ?: "");
+	if (val && (!strcmp(param, "mem") || !strcmp(param, "memmap")))
+		w->ram = kho_crc(w->ram, val, strlen(val));
 	return 0;
 }
 
@@ -92,6 +96,8 @@ int kho_image_init(struct kimage *image)
 	image->kho_maps_pages = !maps_alike(&words, &ours);
 	if (!image->kho)
 		pr_info("the image carries no handover: its command line does not say kho=on\n");
+	else if (words.ram != ours.ram)
+		pr_warn("the image has another mem= or memmap= than this kernel: with less memory, it may refuse the handover\n");
 	return 0;
 }
 

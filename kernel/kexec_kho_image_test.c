@@ -51,8 +51,10 @@ static void maps_pages_test(struct kunit *test)
 			break;
 	}
 	KUNIT_EXPECT_GT(test, most, step);
+	KUNIT_EXPECT_FALSE(test, image->kho_lacks_room);
 	image->kho_maps_pages = 1;
 	KUNIT_EXPECT_EQ(test, kho_locate_mem_hole(&buf, take_it), 0);
+	KUNIT_EXPECT_TRUE(test, image->kho_lacks_room);
 }
 
 /* The next kernel uses all of scratch, whatever of it the image is put into */

@@ -639,6 +639,29 @@ static unsigned int area_pages(const struct kho_vmalloc *kv)
 	return nr <= min(kho_in.pages, INT_MAX) ? nr : 0;
 }
 
+/* As vmap() does, which wants no more pages than are the page allocator's already */
+static void *map_pages(struct page **pages, unsigned int nr)
+{
+	struct vm_struct *area = get_vm_area((unsigned long)nr << PAGE_SHIFT,
+					     VM_MAP | VM_MAP_PUT_PAGES);
+	unsigned long addr;
+	unsigned int i;
+
+	if (!area)
+		return NULL;
+	addr = (unsigned long)area->addr;
+	for (i = 0; i < nr; i++, addr += PAGE_SIZE) {
+		if (vmap_page_range(addr, addr + PAGE_SIZE, page_to_phys(pages[i]),
+				    PAGE_KERNEL)) {
+			vunmap(area->addr);
+			return NULL;
+		}
+	}
+	area->pages = pages;
+	area->nr_pages = nr;
+	return area->addr;
+}
+
 /**
  * kho_restore_vmalloc() - take back an area of kho_preserve_vmalloc()
  * @kv: what that filled in
@@ -668,7 +691,7 @@ void *kho_restore_vmalloc(const struct kho_vmalloc *kv)
 	/* All that needs memory comes before anything is taken */
 	if (vmalloc_pages(kv, pages, nr, false) < nr)
 		goto err_free;
-	area = vmap(pages, nr, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL);
+	area = map_pages(pages, nr);
 	if (!area)
 		goto err_memory;
 

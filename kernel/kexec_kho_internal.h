@@ -12,6 +12,7 @@
 #include <linux/bitops.h>
 #include <linux/cc_platform.h>
 #include <linux/cpumask.h>
+#include <linux/kfence.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
@@ -79,6 +80,12 @@ static inline u64 kho_cpus_room(void)
 	       (u64)(roundup_pow_of_two(area) + SZ_64K);
 }
 
+#ifdef CONFIG_KFENCE
+#define KHO_KFENCE_ROOM		KFENCE_POOL_SIZE
+#else
+#define KHO_KFENCE_ROOM		0
+#endif
+
 /*
  * What a kernel needs before it gives gaps in what is preserved to the page
  * allocator: the memory map, hash tables and the like, areas of each CPU, bounce
@@ -90,8 +97,13 @@ static inline u64 kho_boot_room_for(u64 ram, unsigned int page_shift)
 	u64 room = (ram >> page_shift) * sizeof(struct page) + ram / 128 + SZ_8M +
 		   kho_cpus_room();
 
+	/*
+	 * These have to be low, and in one piece. Nothing is preserved where this kernel has
+	 * its own: the next one finds that gap.
+	 */
 	if (IS_ENABLED(CONFIG_SWIOTLB) && ram > SZ_2G)
 		room += SZ_64M;
+	room += KHO_KFENCE_ROOM;
 	if (IS_ENABLED(CONFIG_KASAN_GENERIC))
 		room += ram / 8;
 	if (IS_ENABLED(CONFIG_KASAN_SW_TAGS))
@@ -122,7 +134,9 @@ enum kho_zone {
 	KHO_ZONES,
 };
 
-#define KHO_GAP_ORDERS	64
+#define KHO_MIN_GAP_ORDER	20
+#define KHO_GAP_CLASSES		(4 * (64 - KHO_MIN_GAP_ORDER))
+static_assert(KHO_GAP >= 1UL << KHO_MIN_GAP_ORDER);
 
 /**
  * struct kho_walk - goes through all that a memory table keeps
@@ -147,7 +161,7 @@ struct kho_walk {
 };
 
 /**
- * struct kho_gaps - gaps whose sizes have the same log2
+ * struct kho_gaps - gaps of about the same size
  * @nr:    how many there are
  * @bytes: in all of them
  * @open:  how many stay free, from the lowest on
@@ -169,7 +183,7 @@ struct kho_gaps {
  * @is_free: whether a range is memory that nobody else has
  */
 struct kho_plan {
-	struct kho_gaps gaps[KHO_ZONES][KHO_GAP_ORDERS];
+	struct kho_gaps gaps[KHO_ZONES][KHO_GAP_CLASSES];
 	u64 held;
 	unsigned long runs;
 	struct kho_walk walk;

@@ -147,6 +147,15 @@ static const struct attribute_group kho_group = {
 	.bin_attrs = kho_bin_attrs,
 };
 
+/* The next kernel boots in there */
+static int __init check_scratch(void)
+{
+	if (arch_kho_is_told(kho_scratch.addr, kho_scratch.addr + kho_scratch.len))
+		return 0;
+	pr_err("the next kernel would not know all of scratch: try a smaller kho_scratch=\n");
+	return -ERANGE;
+}
+
 static int __init kho_sysfs_init(void)
 {
 	struct kobject *kobj;
@@ -159,7 +168,8 @@ static int __init kho_sysfs_init(void)
 	if (!kobj)
 		return -ENOMEM;
 
-	err = sysfs_create_group(kobj, &kho_group) ?:
+	err = check_scratch() ?:
+	      sysfs_create_group(kobj, &kho_group) ?:
 	      kho_out_resize(FDT_MAX_DEFAULT);
 	if (err) {
 		pr_err("kexec handover is off: %pe\n", ERR_PTR(err));

@@ -113,6 +113,18 @@ int __weak arch_kho_walk_ram(void *arg, int (*fn)(unsigned long pfn,
 	return walk_system_ram_range(0, PHYS_PFN(PHYS_ADDR_MAX), arg, fn);
 }
 
+/**
+ * arch_kho_is_told() - whether the next kernel is told that some memory is RAM
+ * @addr: the first byte
+ * @end:  the byte after the last
+ *
+ * Return: true if so.
+ */
+bool __weak arch_kho_is_told(u64 addr, u64 end)
+{
+	return true;
+}
+
 static int add_reserved(u64 addr, u64 len)
 {
 	struct kho_pfns *all;

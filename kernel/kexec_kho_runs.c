@@ -14,6 +14,7 @@
  */
 #include <linux/bitops.h>
 #include <linux/io.h>
+#include <linux/kernel.h>
 #include <linux/log2.h>
 #include <linux/string.h>
 
@@ -23,11 +24,14 @@
 static const unsigned long kho_min_gaps[KHO_ZONES] = { 128, 256 };
 
 /*
- * More do if the kernel could not boot otherwise, but not without end: if they
- * are too small for the pages of the memory map, to allocate each page of that
- * takes longer the more there are.
+ * More do if the kernel could not boot otherwise, but not without end: each allocation
+ * from memblock may look at all of them. A larger machine needs more, and more time to
+ * boot in any case.
  */
-#define MAX_GAPS	4096
+static unsigned long max_gaps(u64 ram)
+{
+	return clamp(ram / SZ_128M, 4096, 32768);
+}
 
 static enum kho_zone zone_of(u64 addr)
 {
@@ -104,10 +108,23 @@ bool kho_walk_next(struct kho_walk *w, struct kho_mem *mem)
 	return more;
 }
 
+/* Gaps are told apart by the first three bits of their sizes */
+static unsigned int size_class(u64 len)
+{
+	unsigned int order = ilog2(len);
+
+	return 4 * (order - KHO_MIN_GAP_ORDER) + ((len >> (order - 2)) & 3);
+}
+
+static u64 smallest_of(unsigned int class)
+{
+	return (4ULL + class % 4) << (class / 4 + KHO_MIN_GAP_ORDER - 2);
+}
+
 static void note_gap(struct kho_plan *plan, u64 addr, u64 len,
 		     bool (*is_free)(u64 addr, u64 len))
 {
-	struct kho_gaps *gaps = &plan->gaps[zone_of(addr)][ilog2(len)];
+	struct kho_gaps *gaps;
 
 	if (len < KHO_GAP) {
 		plan->held += len;
@@ -118,66 +135,68 @@ static void note_gap(struct kho_plan *plan, u64 addr, u64 len,
 		plan->runs++;
 		return;
 	}
+	gaps = &plan->gaps[zone_of(addr)][size_class(len)];
 	gaps->nr++;
 	gaps->bytes += len;
 }
 
 /* Returns at least how many bytes are in the gaps that stay free */
-static u64 choose(struct kho_plan *plan, enum kho_zone zone, u64 need)
+static u64 choose(struct kho_plan *plan, enum kho_zone zone, u64 need, unsigned long max)
 {
 	unsigned long nr = 0, more;
 	u64 bytes = 0;
-	int order;
+	int class;
 
-	for (order = KHO_GAP_ORDERS - 1; order >= 0; order--) {
-		struct kho_gaps *gaps = &plan->gaps[zone][order];
+	for (class = KHO_GAP_CLASSES - 1; class >= 0; class--) {
+		struct kho_gaps *gaps = &plan->gaps[zone][class];
+		u64 size = smallest_of(class);
 
 		more = kho_min_gaps[zone] - min(nr, kho_min_gaps[zone]);
 		if (bytes < need)
-			more = max_t(u64, more, ((need - bytes) >> order) + 1);
+			more = max_t(u64, more, DIV_ROUND_UP(need - bytes, size));
 		more = min(more, gaps->nr);
-		gaps->open = min(more, MAX_GAPS - nr);
+		gaps->open = min(more, max - nr);
 		nr += gaps->open;
-		bytes += gaps->open == gaps->nr ? gaps->bytes :
-						  (u64)gaps->open << order;
+		bytes += gaps->open == gaps->nr ? gaps->bytes : gaps->open * size;
 	}
 	return bytes;
 }
 
 static u64 all_gaps(const struct kho_plan *plan)
 {
-	unsigned int zone, order;
+	unsigned int zone, class;
 	u64 bytes = 0;
 
 	for (zone = 0; zone < KHO_ZONES; zone++)
-		for (order = 0; order < KHO_GAP_ORDERS; order++)
-			bytes += plan->gaps[zone][order].bytes;
+		for (class = 0; class < KHO_GAP_CLASSES; class++)
+			bytes += plan->gaps[zone][class].bytes;
 	return bytes;
 }
 
 static unsigned long open_gaps(const struct kho_plan *plan)
 {
-	unsigned int zone, order;
+	unsigned int zone, class;
 	unsigned long nr = 0;
 
 	for (zone = 0; zone < KHO_ZONES; zone++)
-		for (order = 0; order < KHO_GAP_ORDERS; order++)
-			nr += plan->gaps[zone][order].open;
+		for (class = 0; class < KHO_GAP_CLASSES; class++)
+			nr += plan->gaps[zone][class].open;
 	return nr;
 }
 
 static void choose_gaps(struct kho_plan *plan, u64 free, u64 want)
 {
 	u64 gaps = all_gaps(plan), low, high, need;
+	unsigned long max = max_gaps(free);
 
 	/* What is free anyhow, because it is not between preserved ranges */
 	free -= min(free, plan->held + gaps);
 	need = want - min(want, free);
 
-	low = choose(plan, KHO_LOW, 0);
-	high = choose(plan, KHO_HIGH, need - min(need, low));
+	low = choose(plan, KHO_LOW, 0, max);
+	high = choose(plan, KHO_HIGH, need - min(need, low), max);
 	if (low + high < need)
-		low = choose(plan, KHO_LOW, need - min(need, high));
+		low = choose(plan, KHO_LOW, need - min(need, high), max);
 	plan->held += gaps - min(gaps, low + high);
 	plan->runs += open_gaps(plan);
 }
@@ -218,12 +237,13 @@ void kho_plan_make(struct kho_plan *plan, const struct kho_walk *w,
 /* Gaps are asked for in ascending order, each once */
 static bool stays_free(struct kho_plan *plan, u64 addr, u64 len)
 {
-	struct kho_gaps *gaps = &plan->gaps[zone_of(addr)][ilog2(len)];
+	struct kho_gaps *gaps;
 
 	if (len < KHO_GAP)
 		return false;
 	if (!plan->is_free(addr, len))
 		return true;
+	gaps = &plan->gaps[zone_of(addr)][size_class(len)];
 	if (!gaps->open)
 		return false;
 	gaps->open--;

@@ -103,35 +103,36 @@ struct gap_walk {
 	struct kho_entry *entry;
 	struct kho_mem part;
 	unsigned long nr;
+	unsigned long max;
 	u64 end;
 };
 
 #define TEST_GAPS	6000
 #define TEST_HIGH_GAPS	kho_min_gaps[KHO_HIGH]
 
-static void __init start_gaps(struct kunit *test, struct gap_walk *g, u64 addr)
+static void __init start_gaps(struct kunit *test, struct gap_walk *g, u64 addr,
+			      unsigned long max)
 {
-	size_t size = (TEST_GAPS + 1) * sizeof(*g->entry);
-	unsigned int order = get_order(size);
-	struct page *page = alloc_pages(GFP_KERNEL, order);
+	struct page *page = alloc_pages(GFP_KERNEL, get_order(max * sizeof(*g->entry)));
 
 	KUNIT_ASSERT_NOT_NULL(test, page);
 	g->entry = page_address(page);
 	g->nr = 0;
+	g->max = max;
 	g->end = addr;
 }
 
 static void __init end_gaps(struct gap_walk *g)
 {
 	free_pages((unsigned long)g->entry,
-		   get_order((TEST_GAPS + 1) * sizeof(*g->entry)));
+		   get_order(g->max * sizeof(*g->entry)));
 }
 
 static void __init add_gaps(struct kunit *test, struct gap_walk *g, u64 len,
 			    unsigned long nr)
 {
 	for (; nr; nr--) {
-		KUNIT_ASSERT_LE(test, g->nr, TEST_GAPS);
+		KUNIT_ASSERT_LT(test, g->nr, g->max);
 		g->entry[g->nr++] = (struct kho_entry){
 			.addr = cpu_to_be64(g->end),
 			.len = cpu_to_be64(PAGE_SIZE),
@@ -188,7 +189,7 @@ static void __init gaps_test(struct kunit *test)
 	u64 bytes;
 
 	/* All of the few that there are, but not what is small */
-	start_gaps(test, &g, SZ_8G);
+	start_gaps(test, &g, SZ_8G, TEST_GAPS);
 	add_gaps(test, &g, KHO_GAP - PAGE_SIZE, 50);
 	add_gaps(test, &g, KHO_GAP, 20);
 	add_gaps(test, &g, KHO_GAP - PAGE_SIZE, 50);
@@ -210,7 +211,7 @@ static void __init gaps_test(struct kunit *test)
 
 	/* But there is an end to that */
 	KUNIT_EXPECT_LE(test, open_left(test, &g, all_free, 1ULL << 60, &bytes),
-			MAX_GAPS);
+			max_gaps(g.end));
 	/* What is not free is no gap of ours */
 	KUNIT_EXPECT_EQ(test, open_left(test, &g, none_free, 0, &bytes),
 			4000 + 20 + 2 + 100);
@@ -224,7 +225,7 @@ static void __init low_gaps_test(struct kunit *test)
 	unsigned long nr;
 	u64 low, bytes;
 
-	start_gaps(test, &g, SZ_1G);
+	start_gaps(test, &g, SZ_1G, TEST_GAPS);
 	add_gaps(test, &g, KHO_GAP, 1000);
 	add_gaps(test, &g, 0, 1);
 	nr = open_left(test, &g, all_free, 0, &low);
@@ -238,7 +239,46 @@ static void __init low_gaps_test(struct kunit *test)
 	end_gaps(&g);
 }
 
+/**
+ * struct host - much of its memory is free, but in pieces
+ * @ram:    bytes of memory
+ * @piece:  bytes preserved
+ * @stride: in each so many
+ */
+struct host {
+	const char *desc;
+	u64 ram;
+	u64 piece;
+	u64 stride;
+};
+
+static const struct host hosts[] = {
+	{ "64 GiB, 4 KiB each 2 MiB", SZ_64G, SZ_4K, SZ_2M },
+	{ "256 GiB, 64 KiB each 4 MiB", 4 * SZ_64G, SZ_64K, SZ_4M },
+	{ "500 GiB, 64 KiB each 4 MiB", 500ULL * SZ_1G, SZ_64K, SZ_4M },
+	{ "1000 GiB, 64 KiB each 8 MiB", 1000ULL * SZ_1G, SZ_64K, SZ_8M },
+	{ "4 TiB, 8 MiB each 64 MiB", 64 * SZ_64G, SZ_8M, SZ_64M },
+};
+
+KUNIT_ARRAY_PARAM_DESC(host, hosts, desc);
+
+static void __init hosts_test(struct kunit *test)
+{
+	const struct host *h = test->param_value;
+	u64 want = kho_ample_room(h->ram), bytes;
+	unsigned long nr = h->ram / h->stride;
+	struct gap_walk g;
+
+	start_gaps(test, &g, SZ_8G, nr + 1);
+	add_gaps(test, &g, h->stride - h->piece, nr);
+	add_gaps(test, &g, 0, 1);
+	open_left(test, &g, all_free, SZ_8G + want, &bytes);
+	KUNIT_EXPECT_GE(test, bytes, want);
+	end_gaps(&g);
+}
+
 static struct kunit_case __refdata kho_runs_cases[] = {
+	KUNIT_CASE_PARAM(hosts_test, host_gen_params),
 	KUNIT_CASE_PARAM(walk_test, table_gen_params),
 	KUNIT_CASE(walk_shift_test),
 	KUNIT_CASE(gaps_test),

@@ -445,6 +445,8 @@ int kho_locate_mem_hole(struct kexec_buf *kbuf,
 		.start = kho_scratch.addr, .end = kho_scratch.addr + kho_scratch.len - 1,
 	};
 
+	/* Who does without its segment, as IMA does, would lose what is in there */
+	kbuf->image->kho_lacks_room = 1;
 	if (!kho_scratch_is_sound())
 		return 0;
 
@@ -452,8 +454,10 @@ int kho_locate_mem_hole(struct kexec_buf *kbuf,
 	if (kbuf->image->kho_maps_pages || shift < PAGE_SHIFT)
 		need += (ram >> shift) * sizeof(pte_t);
 
-	if (need <= kho_scratch.len && func(&res, kbuf) == 1)
+	if (need <= kho_scratch.len && func(&res, kbuf) == 1) {
+		kbuf->image->kho_lacks_room = 0;
 		return 1;
+	}
 
 	pr_err("image does not fit: its segments up to one of %lu KiB, and the next kernel's early memory, need %llu KiB in scratch, which has %llu KiB, in part occupied; boot with a larger kho_scratch=\n",
 	       kbuf->memsz >> 10, need >> 10,

@@ -789,15 +789,7 @@ unsigned long kho_track_nr_pages(void)
  */
 void kho_track_walk(void (*fn)(unsigned long pfn, unsigned long nr))
 {
-	unsigned long index, bit, end;
-	struct kho_chunk *c;
-
-	xa_for_each(&kho_chunks, index, c)
-		for (bit = kho_chunk_next(c, 0); bit < CHUNK_PAGES;
-		     bit = kho_chunk_next(c, end)) {
-			end = kho_chunk_stop(c, bit);
-			fn(index * CHUNK_PAGES + bit, end - bit);
-		}
+	kho_chunks_walk(&kho_chunks, fn);
 }
 
 #if IS_ENABLED(CONFIG_KEXEC_HANDOVER_KUNIT_TEST)

@@ -26,14 +26,14 @@ phys_addr_t kho_reserve_mem_find(const char *name, phys_addr_t size,
 void kho_reserve_mem_add(phys_addr_t start, phys_addr_t size, const char *name);
 void kho_memmap_init(void);
 void kho_memory_release(void);
-u64 kho_memory_to_spare(void);
+bool kho_can_spare(u64 size, const char *what);
 u64 kho_memory_for_pools(void);
-unsigned long kho_pages_to_come(void);
 
 /* Memory management */
 u64 arch_kho_early_room(u64 ram);
 int arch_kho_walk_ram(void *arg, int (*fn)(unsigned long pfn, unsigned long nr,
 					   void *arg));
+bool arch_kho_is_told(u64 addr, u64 end);
 bool kho_scratch_overlaps(phys_addr_t addr, phys_addr_t len);
 
 /* What that does for handovers: in early boot, and as memory is taken back */
@@ -92,19 +92,14 @@ static inline void kho_memory_release(void)
 {
 }
 
-static inline u64 kho_memory_to_spare(void)
+static inline bool kho_can_spare(u64 size, const char *what)
 {
-	return U64_MAX;
+	return true;
 }
 
 static inline u64 kho_memory_for_pools(void)
 {
 	return U64_MAX;
-}
-
-static inline unsigned long kho_pages_to_come(void)
-{
-	return 0;
 }
 
 static inline bool kho_scratch_overlaps(phys_addr_t addr, phys_addr_t len)

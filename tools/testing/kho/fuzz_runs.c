@@ -13,8 +13,8 @@
 
 #define MAX_ENTRIES	20000
 #define MAX_TAKEN	64
-/* See MAX_GAPS there: so many below 4 GiB, and as many above */
-#define MAX_OPEN	(2 * 4096UL)
+/* See max_gaps() there: so many below 4 GiB, and as many above */
+#define MAX_OPEN(free)	(2 * clamp((free) / SZ_128M, 4096, 32768))
 
 /**
  * struct lot - ranges of one size, one behind the other
@@ -131,7 +131,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	nr_used_gaps = 0;
 	limit_steps(STEPS_MIN + 64 * nr_entries);
 	kho_plan_make(&plan, &walk, is_free, in->free, in->want);
-	must(plan.runs <= 1 + MAX_OPEN + nr_used_gaps);
+	must(plan.runs <= 1 + MAX_OPEN(in->free) + nr_used_gaps);
 	must(check_runs(&plan) <= plan.held);
 	limit_steps(0);
 	tell("chosen");

@@ -103,17 +103,24 @@ void free_page(unsigned long addr)
 	__free_page(pfn_to_page(PHYS_PFN(addr)));
 }
 
-void *vmap(struct page **pages, unsigned int nr, unsigned long flags, int prot)
-{
-	unsigned int i;
+/* There is one at a time, at an address that nobody looks at */
+static struct vm_struct vm_area = { .addr = &vm_area };
 
-	for (i = 0; i < nr; i++)
-		must(state_of(pages[i]) == WAITS);
-	return random_below(8) ? pages : NULL;
+struct vm_struct *get_vm_area(unsigned long size, unsigned long flags)
+{
+	return random_below(8) ? &vm_area : NULL;
+}
+
+int vmap_page_range(unsigned long addr, unsigned long end, u64 phys, int prot)
+{
+	must(end - addr == PAGE_SIZE);
+	must(state_of(pfn_to_page(PHYS_PFN(phys))) == WAITS);
+	return random_below(64) ? 0 : -ENOMEM;
 }
 
 void vunmap(const void *area)
 {
+	must(area == vm_area.addr);
 }
 
 void *kvmalloc_array(size_t nr, size_t size, gfp_t gfp)
@@ -251,7 +258,6 @@ static void restore_vmalloc(void)
 	struct kho_vmalloc kv = { .shift = cpu_to_be32(shift) };
 	unsigned int lists = 1 + random_below(3), nr, i;
 	__be64 next = cpu_to_be64(random_below(2) ? 0 : some_page());
-	struct page **pages;
 
 	while (lists--) {
 		u64 at = some_page();
@@ -264,10 +270,12 @@ static void restore_vmalloc(void)
 	kv.first = next;
 	nr = random_below(4) ? 1 + random_below(8) : random_below(PAGE_SIZE / 4);
 	kv.pages = cpu_to_be32(random_below(32) ? nr : random_below(-1U));
-	pages = kho_restore_vmalloc(&kv);
-	for (i = 0; pages && i < nr << (shift - PAGE_SHIFT); i++)
-		__free_page(pages[i]);
-	kvfree(pages);
+	if (!kho_restore_vmalloc(&kv))
+		return;
+	must(vm_area.nr_pages == nr << (shift - PAGE_SHIFT));
+	for (i = 0; i < vm_area.nr_pages; i++)
+		__free_page(vm_area.pages[i]);
+	kvfree(vm_area.pages);
 }
 
 /* What is waiting, as the files of sysfs say it and release it */

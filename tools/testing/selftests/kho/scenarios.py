@@ -199,11 +199,13 @@ SCENARIOS = [
     Scenario("reserved-cma", arches=ARM64, stages=4, check=dtc_round_trip,
              dts=POOL.replace("reusable;", "reusable; linux,cma-default;"),
              cmdline="kho=on cma=16M kho_set=blocks=180"),
+    # An area of vmalloc() that is larger than what is left.
     Scenario("room-asks", script="room", timeout=240, check=dtc_round_trip,
-             cmdline="kho=on kho_set=blocks=160 "
-             "kho_more=CRASH=600M,cma=600M,log_buf_len=64M,kernelcore=400M "
-             "kho_says=cannot.allocate.crash.*handover,cma:.a.kexec.handover.leaves.too.little,"
-             "log_buf_len:.a.kexec.handover.leaves,kernelcore=.*off.up.to.the.next.cold"),
+             cmdline="kho=on kho_set=blocks=1+vmalloc=671088640 "
+             "kho_more=CRASH=600M+cma=600M+log_buf_len=64M+swiotlb=524288,force+kernelcore=400M "
+             "kho_says=crashkernel:.a.handover.leaves+CMA:.a.handover.leaves+"
+             "log_buf_len:.a.handover.leaves+swiotlb:.a.handover.leaves+"
+             "kernelcore=.*off.up.to.the.next.cold"),
     # Most of what is not preserved lies between, and comes back late.
     Scenario("room-fragments", script="room", timeout=240, check=dtc_round_trip,
              cmdline="kho=on kho_set=fragments=90000"),

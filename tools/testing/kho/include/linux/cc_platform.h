@@ -6,7 +6,7 @@
 #include <machine.h>
 
 enum cc_attr {
-	CC_ATTR_GUEST_MEM_ENCRYPT,
+	CC_ATTR_MEM_ENCRYPT,
 };
 
 static inline bool cc_platform_has(enum cc_attr attr)

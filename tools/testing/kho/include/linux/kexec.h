@@ -12,6 +12,7 @@ struct resource {
 
 struct kimage {
 	bool kho_maps_pages;
+	bool kho_lacks_room;
 	unsigned int kho_page_shift;
 	unsigned long nr_segments;
 	struct {

@@ -40,6 +40,7 @@ extern struct page mem_map[];
 #undef pfn_to_page
 #define pfn_to_page(pfn)	(mem_map + ((pfn) - PHYS_PFN(RAM_BASE)))
 #define page_to_pfn(page)	((page) - mem_map + PHYS_PFN(RAM_BASE))
+#define page_to_phys(page)	PFN_PHYS(page_to_pfn(page))
 #define page_address(page)	phys_to_virt(PFN_PHYS(page_to_pfn(page)))
 #define page_folio(page)	((struct folio *)(page))
 

@@ -2,12 +2,12 @@
 # What is accepted boots, and is healthy, however little memory a handover leaves: of
 # what the test module preserves ($kho_set), reserve_mem= has or the firmware keeps.
 # $kho_more is for the next kernel's command line: what asks there for more memory than is
-# left does not get it, and the log says so ($kho_says). All three have commas for spaces.
+# left does not get it, and the log says so ($kho_says). All three have + for spaces.
 half=524288
 watermarks() { awk '$1 == "high" { s += $2 } END { print s }' /proc/zoneinfo; }
 # It takes a moment.
 grown() { [ "$(watermarks)" -gt $((2 * $1)) ]; }
-words() { echo "$1" | tr , ' '; }
+words() { echo "$1" | tr + ' '; }
 case $kho_stage in
 0)	check "kexec loads main" kexec_load main "$(words "$kho_more" | sed s/CRASH/crashkernel/)"
 	# The module wants nearly all memory, in large blocks
