@@ -241,6 +241,7 @@ static void __init low_gaps_test(struct kunit *test)
 
 /**
  * struct host - much of its memory is free, but in pieces
+ * @desc:   all of this in words
  * @ram:    bytes of memory
  * @piece:  bytes preserved
  * @stride: in each so many
