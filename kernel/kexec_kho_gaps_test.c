@@ -88,8 +88,8 @@ static const struct runs runs[] = {
 	  { { 1, 7, 2 * TEST_CHUNK } } },
 	{ "a hole between", { { 3, 998, 2 }, { 3, 1010, 2 } }, { },
 	  { { 3, 998, 2 }, { 3, 1010, 2 } } },
-	{ "memory in use between", { { 4, 1990, 2 }, { 4, 2010, 2 } }, { },
-	  { { 4, 1990, 10 }, { 4, 2010, 2 } } },
+	{ "memory in use between", { { 4, 1996, 2 }, { 4, 2010, 2 } }, { },
+	  { { 4, 1996, 4 }, { 4, 2010, 2 } } },
 
 	{ "empty chunk", { { 1, 0, 0, true } } },
 	{ "a page of a chunk", { { 1, 100, 1, true } }, { },
