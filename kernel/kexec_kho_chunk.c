@@ -2,7 +2,7 @@
 /*
  * Kexec HandOver: what is preserved of one chunk of memory.
  *
- * Large folios of one order need a bit each. Anything else needs two for each page,
+ * Large blocks of one kind need a bit each. Anything else needs two for each page,
  * in a page of bits, in the form that the memory table wants.
  */
 #define pr_fmt(fmt) "kho: " fmt
@@ -34,11 +34,13 @@ void kho_chunk_free(struct kho_chunk *c)
 /**
  * kho_chunk_new() - make a chunk in which nothing is preserved
  * @index: its number
- * @order: of what will be preserved
+ * @order: of the folios that will be preserved
+ * @block: how many pages, as a power of two, if all come in blocks of so many; or 0
  *
  * Return: the chunk, or NULL if there is no memory.
  */
-struct kho_chunk *kho_chunk_new(unsigned long index, unsigned int order)
+struct kho_chunk *kho_chunk_new(unsigned long index, unsigned int order,
+				unsigned int block)
 {
 	struct kho_chunk *c = kzalloc(sizeof(*c), GFP_KERNEL);
 
@@ -46,8 +48,9 @@ struct kho_chunk *kho_chunk_new(unsigned long index, unsigned int order)
 		return NULL;
 
 	c->whole = kho_ram_is_usable(index * CHUNK_PAGES, CHUNK_PAGES);
-	if (order >= KHO_LARGE_ORDER) {
+	if (block) {
 		c->order = order;
+		c->block = block;
 		return c;
 	}
 	c->bits = kho_alloc_boot(GFP_KERNEL, 0);
@@ -80,15 +83,16 @@ int kho_chunk_expand(struct kho_chunk *c)
 	c->bits = kho_alloc_boot(GFP_KERNEL, 0);
 	if (!c->bits)
 		return -ENOMEM;
-	for_each_set_bit(head, &c->heads, CHUNK_PAGES >> c->order)
-		set_bits(c, head << c->order, 1UL << c->order, true);
-	c->order = KHO_MIXED;
+	for_each_set_bit(head, &c->heads, CHUNK_PAGES >> c->block)
+		set_bits(c, head << c->block, 1UL << c->block, c->order);
+	if (c->order)
+		c->order = KHO_MIXED;
 	return 0;
 }
 
 /**
  * kho_chunk_add() - note that something is preserved
- * @c:     the chunk; it has bits, or this is a folio of its order
+ * @c:     the chunk; it has bits, or these are blocks as it has them
  * @bit:   the first page
  * @nr:    how many, none of which is preserved
  * @order: of the folio that they are; 0 for pages
@@ -98,7 +102,7 @@ void kho_chunk_add(struct kho_chunk *c, unsigned long bit, unsigned long nr,
 {
 	c->nr += nr;
 	if (!c->bits) {
-		__set_bit(bit >> order, &c->heads);
+		bitmap_set(&c->heads, bit >> c->block, nr >> c->block);
 		return;
 	}
 	set_bits(c, bit, nr, order);
@@ -123,21 +127,22 @@ static unsigned long nr_preserved(const struct kho_chunk *c, unsigned long bit,
 /**
  * kho_chunk_drop() - note that some pages are not preserved
  * @c:   the chunk
- * @bit: the first page; no folio is cut there
+ * @bit: the first page; no block is cut there
  * @nr:  how many; nor at their end
  */
 void kho_chunk_drop(struct kho_chunk *c, unsigned long bit, unsigned long nr)
 {
 	unsigned long head, end;
 
-	c->nr -= nr_preserved(c, bit, nr);
 	if (c->bits) {
+		c->nr -= nr_preserved(c, bit, nr);
 		bitmap_clear(c->bits, bit, nr);
 		bitmap_clear(kho_chunk_joined(c), bit, nr);
 		return;
 	}
-	head = DIV_ROUND_UP(bit, 1UL << c->order);
-	end = DIV_ROUND_UP(bit + nr, 1UL << c->order);
+	head = DIV_ROUND_UP(bit, 1UL << c->block);
+	end = max(head, (bit + nr) >> c->block);
+	c->nr -= nr_preserved(c, head << c->block, (end - head) << c->block);
 	bitmap_clear(&c->heads, head, end - head);
 }
 
@@ -152,7 +157,19 @@ bool kho_chunk_is_joined(const struct kho_chunk *c, unsigned long bit)
 {
 	if (c->bits)
 		return test_bit(bit, kho_chunk_joined(c));
-	return bit % (1UL << c->order) && test_bit(bit >> c->order, &c->heads);
+	return c->order && kho_chunk_is_in_block(c, bit);
+}
+
+/**
+ * kho_chunk_is_in_block() - whether a page belongs to the block of the page before
+ * @c:   the chunk
+ * @bit: the page
+ *
+ * Return: true if so; false where there are bits.
+ */
+bool kho_chunk_is_in_block(const struct kho_chunk *c, unsigned long bit)
+{
+	return !c->bits && bit % (1UL << c->block) && test_bit(bit >> c->block, &c->heads);
 }
 
 /**

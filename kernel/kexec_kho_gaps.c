@@ -385,9 +385,10 @@ static u64 __init memory_to_spare(void)
  * After a handover there is less than the command line may have been made for:
  * what it asks for must not be what the kernel cannot do without. So whoever takes
  * as much as the command line says asks here first: reserve_mem=, crashkernel=, all
- * areas of CMA, log_buf_len=, and swiotlb= for what is above the default. Pools of
- * huge pages ask kho_memory_for_pools(). Hash tables and the like are a part of
- * what the kernel needs, see kho_boot_room(); they are smaller where there is less.
+ * areas of CMA, log_buf_len=, trace_buf_size=, and swiotlb= for what is above the
+ * default. Pools of huge pages ask kho_memory_for_pools(). Hash tables of the usual
+ * size are a part of what the kernel needs, see kho_boot_room(); others have at most
+ * a sixteenth of what is left.
  *
  * Return: false, with a line in the log, if it cannot.
  */

@@ -22,7 +22,7 @@
  * @debug_pagealloc: the last of that, or empty
  * @rodata: the last of that, or empty
  * @kfence: the last kfence.sample_interval, or empty
- * @ram: a checksum of all mem= and memmap=
+ * @ram: a checksum of all mem=, memmap= and mem_encrypt=
  */
 struct kho_words {
 	bool kho;
@@ -45,7 +45,8 @@ static int note_word(char *param, char *val, const char *unused, void *arg)
 		strscpy(w->rodata, val ?: "");
 	if (!strcmp(param, "kfence.sample_interval"))
 		strscpy(w->kfence, val ?: "");
-	if (val && (!strcmp(param, "mem") || !strcmp(param, "memmap")))
+	if (val && (!strcmp(param, "mem") || !strcmp(param, "memmap") ||
+		    !strcmp(param, "mem_encrypt")))
 		w->ram = kho_crc(w->ram, val, strlen(val));
 	return 0;
 }
@@ -97,7 +98,7 @@ int kho_image_init(struct kimage *image)
 	if (!image->kho)
 		pr_info("the image carries no handover: its command line does not say kho=on\n");
 	else if (words.ram != ours.ram)
-		pr_warn("the image has another mem= or memmap= than this kernel: with less memory, it may refuse the handover\n");
+		pr_warn("the image has another mem=, memmap= or mem_encrypt= than this kernel: it may refuse the handover\n");
 	return 0;
 }
 

@@ -249,6 +249,13 @@ static inline unsigned long kho_ram_find_poison(unsigned long pfn, unsigned long
 	return pfn;
 }
 
+/* All that kho_ram_check() looks at in a page, or a folio's first, is as with most */
+static __always_inline bool kho_page_is_plain(const struct page *page)
+{
+	return !(page->flags & (BIT(PG_reserved) | BIT(PG_lru) | __PG_HWPOISON)) &&
+	       page_ref_count(page) && page->page_type == UINT_MAX;
+}
+
 /* Whether the hardware has failed nowhere in a range; may sleep */
 static inline bool kho_ram_is_sound(u64 addr, u64 len)
 {

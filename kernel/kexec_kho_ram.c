@@ -374,6 +374,8 @@ static const char *why_not_page(struct page *page, bool first)
 {
 	struct folio *folio = page_folio(page);
 
+	if (kho_page_is_plain(page))
+		return NULL;
 	if (PageReserved(page))
 		return is_kept(page_to_pfn(page)) ? NULL :
 			"it is reserved since early boot (use reserve_mem=)";
@@ -389,10 +391,10 @@ static const char *why_not_page(struct page *page, bool first)
 }
 
 /*
- * Looks at a folio's first page. Of a range, at the first and the last, and at the
- * first in each pageblock: what is allocated together is of one kind, and to look at
- * each page would cost several times what it costs to preserve a range. Only hardware
- * picks single pages, and where it has, all are looked at.
+ * Looks at a folio's first page. Of a range, at the first and the last, and at each that
+ * can be the first of a block of the largest order: what is allocated together is of one
+ * kind, and to look at each page would cost many times what it costs to preserve a range.
+ * Only hardware picks single pages, and where it has, all are looked at.
  */
 static const char *why_not_pages(unsigned long pfn, unsigned long nr, bool folio)
 {
@@ -402,7 +404,7 @@ static const char *why_not_pages(unsigned long pfn, unsigned long nr, bool folio
 	do {
 		why = why_not_page(pfn_to_page(at), at == pfn);
 		at = folio || at == end - 1 ? end :
-			min(pageblock_end_pfn(at), end - 1);
+			min(ALIGN(at + 1, MAX_ORDER_NR_PAGES), end - 1);
 	} while (!why && at < end);
 
 	if (!why && kho_ram_find_poison(pfn, end) < end)

@@ -157,33 +157,30 @@ static void kind_test(struct kunit *test)
 /* In the middle of a long range, too */
 static void long_range_test(struct kunit *test)
 {
-	unsigned int order = pageblock_order + 1, i;
+	unsigned long nr = 2 * MAX_ORDER_NR_PAGES;
 	struct page *page, *bad;
 
-	if (order > MAX_PAGE_ORDER)
-		kunit_skip(test, "nothing larger than a pageblock can be allocated");
+	if (pageblock_order == MAX_PAGE_ORDER)
+		kunit_skip(test, "it would take half of all memory");
 
-	page = alloc_pages(GFP_KERNEL, order);
+	page = alloc_contig_pages(nr, GFP_KERNEL, numa_mem_id(), NULL);
 	KUNIT_ASSERT_NOT_NULL(test, page);
-	split_page(page, order);
-	KUNIT_EXPECT_EQ(test, try_pages(page, 1 << order), 0);
+	KUNIT_EXPECT_EQ(test, try_pages(page, nr), 0);
 
-	bad = page + pageblock_nr_pages;
+	bad = page + MAX_ORDER_NR_PAGES;
 	SetPageReserved(bad);
-	KUNIT_EXPECT_EQ(test, try_pages(page, 1 << order), -EINVAL);
-	KUNIT_EXPECT_EQ(test, try_pages(page + 1, (1 << order) - 2), -EINVAL);
+	KUNIT_EXPECT_EQ(test, try_pages(page, nr), -EINVAL);
+	KUNIT_EXPECT_EQ(test, try_pages(page + 1, nr - 2), -EINVAL);
 	ClearPageReserved(bad);
 
 	if (IS_ENABLED(CONFIG_MEMORY_FAILURE)) {
 		break_page(bad + 7);
-		KUNIT_EXPECT_EQ(test, try_pages(page, 1 << order), -EINVAL);
-		KUNIT_EXPECT_EQ(test, try_pages(page, pageblock_nr_pages), 0);
+		KUNIT_EXPECT_EQ(test, try_pages(page, nr), -EINVAL);
+		KUNIT_EXPECT_EQ(test, try_pages(page, MAX_ORDER_NR_PAGES), 0);
 		mend_page(bad + 7);
 	}
-	KUNIT_EXPECT_EQ(test, try_pages(page, 1 << order), 0);
-
-	for (i = 0; i < 1U << order; i++)
-		__free_page(page + i);
+	KUNIT_EXPECT_EQ(test, try_pages(page, nr), 0);
+	free_contig_range(page_to_pfn(page), nr);
 }
 
 /* What was allocated as one can be preserved, as far as it is clear that it was */

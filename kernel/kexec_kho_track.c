@@ -96,9 +96,10 @@ static struct kho_chunk *find_chunk(unsigned long index)
 	return c;
 }
 
-static struct kho_chunk *new_chunk(unsigned long index, unsigned int order)
+static struct kho_chunk *new_chunk(unsigned long index, unsigned int order,
+				   unsigned int block)
 {
-	struct kho_chunk *c = kho_chunk_new(index, order);
+	struct kho_chunk *c = kho_chunk_new(index, order, block);
 
 	if (c && xa_is_err(xa_store(&kho_chunks, index, c, GFP_KERNEL))) {
 		kho_chunk_free(c);
@@ -173,8 +174,9 @@ static bool is_any_joined(unsigned long pfn, unsigned long end)
 	for_each_span(s, pfn, end) {
 		unsigned long stop = min(s.bit + s.nr + 1, CHUNK_PAGES);
 
-		if (!s.chunk->bits ||
-		    find_next_bit(kho_chunk_joined(s.chunk), stop, s.bit) < stop)
+		if (s.chunk->bits ?
+		    find_next_bit(kho_chunk_joined(s.chunk), stop, s.bit) < stop :
+		    s.chunk->order)
 			return true;
 	}
 	return false;
@@ -224,12 +226,12 @@ bool kho_track_has(unsigned long pfn, unsigned long nr, bool folio)
 		is_all_preserved(pfn, end) && !is_any_joined(pfn, end);
 }
 
-/* A folio that a range cuts is pages from then on: have bits for them */
+/* A folio, or block, that a range cuts is pages from then on: have bits for them */
 static int prepare_cut(unsigned long pfn)
 {
 	struct kho_chunk *c = find_chunk(pfn / CHUNK_PAGES);
 
-	if (!c || !kho_chunk_is_joined(c, pfn % CHUNK_PAGES))
+	if (!c || !kho_chunk_is_in_block(c, pfn % CHUNK_PAGES))
 		return 0;
 	forget_hot();
 	return kho_chunk_expand(c);
@@ -308,11 +310,14 @@ static int make_chunks(unsigned long pfn, unsigned long end, unsigned int order)
 	struct kho_span s;
 
 	for_each_span(s, pfn, end) {
+		unsigned int block = kho_block_for(s.bit, s.nr, order);
+
 		if (!s.chunk)
-			s.chunk = new_chunk(s.index, order);
+			s.chunk = new_chunk(s.index, order, block);
 		if (!s.chunk)
 			return -ENOMEM;
-		if (s.chunk->order == order)
+		if (s.chunk->bits ||
+		    (s.chunk->order == order && s.chunk->block == block))
 			continue;
 		forget_hot();
 		if (kho_chunk_expand(s.chunk))
@@ -366,20 +371,13 @@ static noinline int preserve_range(unsigned long pfn, unsigned long nr,
 	return 0;
 }
 
-/* All that kho_ram_check() looks at in a page, or a folio's first, is as with most */
-static __always_inline bool is_plain(const struct page *page)
-{
-	return !(page->flags & (BIT(PG_reserved) | BIT(PG_lru) | __PG_HWPOISON)) &&
-	       page_ref_count(page) && page->page_type == UINT_MAX;
-}
-
 static __always_inline int preserve_page_locked(struct page *page)
 {
 	unsigned long pfn = page_to_pfn(page), bit = pfn % CHUNK_PAGES;
 	struct kho_chunk *c = kho_hot_pages.chunk;
 
 	lockdep_assert_held(&kho_track_lock);
-	if (kho_hot_pages.index != pfn / CHUNK_PAGES || !is_plain(page) ||
+	if (kho_hot_pages.index != pfn / CHUNK_PAGES || !kho_page_is_plain(page) ||
 	    __test_and_set_bit(bit, c->bits))
 		return preserve_range(pfn, 1, 0);
 
@@ -401,7 +399,7 @@ static noinline int preserve_large(struct page *page, unsigned int order)
 	guard(mutex)(&kho_track_lock);
 	c = kho_hot_folios.chunk;
 	if (kho_hot_folios.index != pfn / CHUNK_PAGES || c->order != order ||
-	    !is_plain(page) || kho_ram_is_any_poisoned() ||
+	    !kho_page_is_plain(page) || kho_ram_is_any_poisoned() ||
 	    __test_and_set_bit(bit >> order, &c->heads))
 		return preserve_range(pfn, 1UL << order, order);
 

@@ -240,6 +240,60 @@ static void as_preserved_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
 }
 
+static bool has_bits(const struct page *page)
+{
+	return find_chunk(page_to_pfn(page) / CHUNK_PAGES)->bits;
+}
+
+/* Long ranges of pages need a bit for each block; what cuts one is exact all the same */
+static void blocks_test(struct kunit *test)
+{
+	unsigned long each = 1UL << KHO_LARGE_ORDER, nr = 4 * each;
+	struct out_test *t = test->priv;
+	struct page *page;
+
+	if (nr > PHYS_PFN(SZ_64M))
+		kunit_skip(test, "it would take half of all memory");
+	page = find_border(test, nr);
+
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page, 2 * each), 0);
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page + 3 * each, each), 0);
+	KUNIT_EXPECT_FALSE(test, has_bits(page));
+	KUNIT_EXPECT_EQ(test, preserved_now(test, pages_mem(page, 2 * each), 0), 1);
+	KUNIT_EXPECT_EQ(test, preserved_now(test, pages_mem(page, 3 * each), 0), 0);
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page + each + 5, 1), -EEXIST);
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page + each, 2 * each), -EEXIST);
+
+	/* Whole blocks, and one page of a block */
+	KUNIT_EXPECT_EQ(test, give_up_pages(page + each, each), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page + each, each), -ENOENT);
+	KUNIT_EXPECT_FALSE(test, has_bits(page));
+	KUNIT_EXPECT_EQ(test, give_up_pages(page + 5, 1), 0);
+	KUNIT_EXPECT_TRUE(test, has_bits(page));
+	KUNIT_EXPECT_EQ(test, preserved_now(test, pages_mem(page, 5), 0), 1);
+	KUNIT_EXPECT_EQ(test, preserved_now(test, pages_mem(page + 6, each - 6), 0), 1);
+	KUNIT_EXPECT_EQ(test, preserved_now(test, pages_mem(page + 5, 1), 0), 0);
+	KUNIT_EXPECT_EQ(test, preserved_now(test, pages_mem(page + 3 * each, each), 0), 1);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page, 5), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page + 6, each - 6), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page + 3 * each, each), 0);
+	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
+
+	/* Beside other things, and only a part in the middle */
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page, 2 * each), 0);
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page + 3 * each - 1, 1), 0);
+	KUNIT_EXPECT_TRUE(test, has_bits(page));
+	KUNIT_EXPECT_EQ(test, preserved_now(test, pages_mem(page, 2 * each), 0), 1);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page + 3 * each - 1, 1), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page, 2 * each), 0);
+	KUNIT_EXPECT_EQ(test, kho_preserve_pages(page, 2 * each), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page + each - 1, 2), 0);
+	KUNIT_EXPECT_EQ(test, preserved_now(test, pages_mem(page, each - 1), 0), 1);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page, each - 1), 0);
+	KUNIT_EXPECT_EQ(test, give_up_pages(page + each + 1, each - 1), 0);
+	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
+}
+
 /* An attempt that fails halfway leaves no chunk behind */
 static void half_test(struct kunit *test)
 {
@@ -273,6 +327,7 @@ static struct kunit_case kho_track_cases[] = {
 	KUNIT_CASE(folio_test),
 	KUNIT_CASE(neighbours_test),
 	KUNIT_CASE(as_preserved_test),
+	KUNIT_CASE(blocks_test),
 	KUNIT_CASE(half_test),
 	{ }
 };

@@ -26,7 +26,7 @@ EXPORT, TYPE = r"^EXPORT_SYMBOL(?:_GPL)?\((\w+)\)", r"^(?:struct|union|enum) (\w
 OPTIONS = "-q -n -W --keep-going -j1"
 # Who logs what operating.rst explains; of the first, each complaint has to be there.
 LOGS = "kernel/kexec_kho_*.c"
-OTHERS = ["kernel/crash_reserve.c", "mm/hugetlb.c", "mm/memtest.c"]
+OTHERS = ["mm/hugetlb.c", "mm/memtest.c", "mm/mm_init.c"]
 
 
 def pages(linux, out):

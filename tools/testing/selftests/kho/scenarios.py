@@ -202,9 +202,11 @@ SCENARIOS = [
     # An area of vmalloc() that is larger than what is left.
     Scenario("room-asks", script="room", timeout=240, check=dtc_round_trip,
              cmdline="kho=on kho_set=blocks=1+vmalloc=671088640 "
-             "kho_more=CRASH=600M+cma=600M+log_buf_len=64M+swiotlb=524288,force+kernelcore=400M "
+             "kho_more=CRASH=600M+cma=600M+log_buf_len=64M+swiotlb=524288,force+kernelcore=400M+"
+             "trace_buf_size=400M "
              "kho_says=crashkernel:.a.handover.leaves+CMA:.a.handover.leaves+"
              "log_buf_len:.a.handover.leaves+swiotlb:.a.handover.leaves+"
+             "trace_buf_size:.a.handover.leaves+"
              "kernelcore=.*off.up.to.the.next.cold"),
     # Most of what is not preserved lies between, and comes back late.
     Scenario("room-fragments", script="room", timeout=240, check=dtc_round_trip,
@@ -215,8 +217,9 @@ SCENARIOS = [
     Scenario("kunit-64k", arches=ARM64, script="kunit", flavour="64k", mem="2G", stages=1,
              kunit=True, cmdline=KUNIT,
              # A chunk has 16 GiB; a CMA area, and what can be allocated, 512 MiB.
-             skipped=("border_test", "half_test", "full_chunk_test", "run_and_bits_test",
-                      "cma_area_test", "long_range_test", "larger_vmalloc_test")),
+             skipped=("blocks_test", "border_test", "half_test", "full_chunk_test",
+                      "run_and_bits_test", "cma_area_test", "long_range_test",
+                      "larger_vmalloc_test")),
     Scenario("pages-64k", arches=ARM64, script="pages", mem="2G",
              cmdline=f"kho=on kho_to=64k {RAMOOPS_64K}"),
     Scenario("pages-4k", arches=ARM64, script="pages", mem="2G", flavour="64k",
