@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kho: /etc/kho.conf. Documentation/kho/kho.conf.rst is its manual.
+ * kho: /etc/kho.conf and /etc/kho.conf.d. Documentation/kho/kho.conf.rst is their manual.
  */
 #include <ctype.h>
 
@@ -42,13 +42,12 @@ static bool set(struct conf *conf, const char *key, const char *value)
 }
 
 /* What is wrong there is said, and keeps its default */
-int conf_read(struct conf *conf, const char *what)
+static int read_file(struct conf *conf, const char *what, const char *name)
 {
-	char *text __free(free) = sys_text(KHO_CONF), *next = text, *line, *value;
+	char *text __free(free) = sys_text("%s", name), *next = text, *line, *value;
 	unsigned int nr = 0;
 	int code = KHO_OK;
 
-	*conf = (struct conf){ };
 	while ((line = strsep(&next, "\n"))) {
 		nr++;
 		line[strcspn(line, "#")] = '\0';
@@ -56,8 +55,44 @@ int conf_read(struct conf *conf, const char *what)
 		strsep(&value, "=");
 		if (*trimmed(line) || value)
 			if (!value || !set(conf, trimmed(line), trimmed(value)))
-				code = fail(KHO_NO, what, KHO_CONF ": line %u is no setting; "
-					    "see kho.conf(5)", nr);
+				code = fail(KHO_NO, what, "%s: line %u is no setting; "
+					    "see kho.conf(5)", name, nr);
+	}
+	return code;
+}
+
+/* As shells sort, for 60-kho.cfg: 10 is before 9 */
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool ends_in_conf(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 5 && !strcmp(name + len - 5, ".conf");
+}
+
+/* The last of several values counts */
+int conf_read(struct conf *conf, const char *what)
+{
+	char **names __free(list) = sys_list(KHO_CONF ".d"), **name;
+	size_t nr = 0;
+	int code;
+
+	*conf = (struct conf){ };
+	while (names && names[nr])
+		nr++;
+	if (nr)
+		qsort(names, nr, sizeof(*names), by_name);
+	code = read_file(conf, what, KHO_CONF);
+	for (name = names; name && *name; name++) {
+		char *path __free(free) = NULL;
+
+		if (!ends_in_conf(*name) || asprintf(&path, KHO_CONF ".d/%s", *name) < 0)
+			continue;
+		code = read_file(conf, what, path) ?: code;
 	}
 	return code;
 }

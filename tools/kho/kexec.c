@@ -13,7 +13,7 @@
 /**
  * struct going - how far it is
  * @target:     the kernel to load; NULL with --loaded
- * @conf:       /etc/kho.conf
+ * @conf:       what kho.conf(5) says
  * @image:      what /sys/kernel/kho/image said of ours; NULL before it is loaded
  * @activated:  the handover is ours
  * @unmasked:   kexec.target was masked before

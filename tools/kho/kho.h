@@ -139,7 +139,7 @@ int run(const char *const argv[]);
 bool has_hooks(const char *dir);
 int run_hooks(const char *dir, const char *option);
 
-/* conf.c: /etc/kho.conf */
+/* conf.c: /etc/kho.conf, and what is in /etc/kho.conf.d */
 #define KHO_CONF	"/etc/kho.conf"
 
 struct conf {

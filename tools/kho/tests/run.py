@@ -1240,6 +1240,15 @@ def test_boot(at):
           "(no node) 4.0K")
     for other in two.replace(VERSION.encode(), b"6.12.118+kho1"), b"", b"x" * 1000:
         m.put(OUTGOING, seal(other) if len(other) > 1000 else other)
+    trial = lambda: "echo 0 >" in m.run("kexec", "--dry-run")[0]
+    expect(not trial(), "activate=early")
+    m.put("etc/kho.conf.d/10.conf", "activate=trial\n")
+    m.put("etc/kho.conf.d/20.conf.dpkg-old", "nonsense\n")
+    expect(trial(), "kho.conf.d counts after kho.conf")
+    m.put("etc/kho.conf.d/9.conf", "activate=early\nnonsense\n")
+    refused("--root", m.path, "kexec", "--dry-run", says="/etc/kho.conf.d/9.conf: line 2")
+    m.put("etc/kho.conf.d/9.conf", "activate=early\n")
+    expect(not trial(), "the last counts, in the order of a shell")
         boots(m, ARRIVED + "1 nodes arrived; not claimed yet: reserve-mem 1.0M, (no node) 4.0K")
     m.put("sys/firmware/kho/status", "none\n")
     boots(m, "no handover arrived")

@@ -13,7 +13,7 @@ def choose(case, guest, kernel):
     first = guest.must(FIRST).removeprefix("vmlinuz-")
     if first == kernel:
         return
-    guest.must("echo pin=yes >>/etc/kho.conf")
+    guest.must("echo pin=yes >/etc/kho.conf.d/pin.conf")
     guest.must("update-grub")
     case.same(f"GRUB would start {first}; with pin=yes it does not", guest.must(FIRST),
               f"vmlinuz-{kernel}")

@@ -8,11 +8,12 @@ from debian_lab import PACKAGES, UPGRADE
 DPKG = "DEBIAN_FRONTEND=noninteractive dpkg "
 # Debian's own kernel, the newest.
 DEBIANS = "ls /boot/vmlinuz-* | grep -v +kho | sort -V | tail -n 1 | sed s/.*vmlinuz-//"
-# Packages whose contents are those of ours, with a version that is before.
+# Packages whose contents are those of ours, with a version that is before, and other defaults.
 OLDER = r"""set -e
 cd /srv && for deb in packages/*.deb; do
 	dpkg-deb -R $deb older
 	sed -i 's/^Version: \(.*\)/Version: \1~older/; /^Depends:/s/ (= [^)]*)//' older/DEBIAN/control
+	[ ! -e older/etc/kho.conf ] || echo '# older' >>older/etc/kho.conf
 	dpkg-deb --root-owner-group -Znone -b older $(basename $deb .deb)~older.deb
 	rm -r older
 done"""
@@ -31,10 +32,12 @@ def upgrade(case, guest):
     guest.must(OLDER, 1800)
     said = guest.sh(DPKG + "--force-downgrade -i /srv/*~older.deb", 1800)
     case.check("older packages can be installed", said.code == 0, said.out)
-    guest.must("echo '# by hand' >>/etc/kho.conf")
+    guest.must("echo activate=trial >/etc/kho.conf.d/own.conf")
     said = guest.sh(INSTALL.format(PACKAGES), 1800)
     case.check("the upgrade from older packages", said.code == 0, said.out)
-    case.check("the upgrade: what was configured stays", "# by hand" in guest.sh("cat /etc/kho.conf"))
+    case.same("the upgrade: what was configured stays, and new defaults have come",
+              guest.sh("cd /etc && cat kho.conf.d/own.conf && grep older kho.conf").out,
+              "activate=trial")
     case.same("the upgrade: the gate stays closed",
               guest.sh("systemctl is-enabled kexec.target").out, "masked-runtime")
     versions = guest.sh(f"dpkg-query -W -f '${{Version}}\\n' {' '.join(names)}")
