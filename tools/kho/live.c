@@ -316,8 +316,12 @@ static void check_modules(json_object *list, const struct target *t, const struc
 	unsigned int nr = 0;
 
 	if (!modules || !loaded) {
-		found(list, CHECK_WARN, "modules", "see that it has what you need",
-		      "the modules of the target are not known");
+		/* One that is built for modules has its drivers there */
+		bool fails = !modules && target_config(t, "CONFIG_MODULES") == 'y';
+
+		found(list, fails ? CHECK_FAIL : CHECK_WARN, "modules",
+		      fails ? "install them, or --force if it needs none" :
+		      "see that it has what you need", "the modules of the target are not known");
 		return;
 	}
 	check_owners(list, out, loaded, modules);

@@ -161,26 +161,50 @@ bool target_lacks_initrd(const char *version)
 	return here && !there;
 }
 
-/* A copy of a kernel (.old, .bak) has no modules */
-static bool is_complete(const char *version)
+/* Why a kernel is not one to go to, NULL if it is; "" if it has no KHO, or is no kernel */
+static const char *lacks(const char *name)
 {
-	return sys_exists("/lib/modules/%s", version) && !target_lacks_initrd(version);
+	const char *version = name + strlen(prefix);
+	int carries;
+
+	if (strncmp(name, prefix, strlen(prefix)))
+		return "";
+	carries = target_carries(version);
+	if (carries != 'y')
+		return carries ? "" : "no build options (/boot/config-VERSION)";
+	if (!sys_exists("/lib/modules/%s/modules.dep", version))
+		return "no modules";
+	return target_lacks_initrd(version) ? "no initrd" : NULL;
+}
+
+/* .old, .bak, ~ */
+static bool is_copy(const char *version, const char *of)
+{
+	size_t len = of ? strlen(of) : 0;
+
+	return len && !strncmp(version, of, len) && version[len] && strchr(".~", version[len]);
 }
 
 /* The newest of those in /boot that have KHO, and all that belongs to them */
-static char *newest(void)
+static char *newest(const char *what)
 {
-	char **names __free(list) = sys_list("/boot"), **name;
+	char **names __free(list) = sys_list("/boot"), **name, **after = names;
 	char *best = NULL;
 
 	for (name = names; name && *name; name++) {
-		const char *version = *name + strlen(prefix);
-
-		if (strncmp(*name, prefix, strlen(prefix)) || target_carries(version) != 'y' ||
-		    !is_complete(version))
+		if (lacks(*name))
 			continue;
 		free(best);
-		best = strdup(version);
+		best = strdup(*name + strlen(prefix));
+		after = name + 1;
+	}
+	/* Whoever has just installed one expects it */
+	for (name = after; name && *name; name++) {
+		const char *version = *name + strlen(prefix), *why = lacks(*name);
+
+		if (*why && !is_copy(version, best))
+			fail(0, what, "%s is passed over: it has %s; install all of it", version,
+			     why);
 	}
 	return best;
 }
@@ -316,7 +340,7 @@ int target_choose(struct target *t, const char *what)
 		t->kernel = strdup(opt.kernel);
 		t->version = version_of(opt.kernel);
 	} else {
-		t->version = version ? strdup(version) : newest();
+		t->version = version ? strdup(version) : newest(what);
 		if (!t->version)
 			return fail(KHO_NO, what, "no kernel in /boot has CONFIG_KEXEC_HANDOVER=y, "
 				    "modules and an initrd; install one, or name it");

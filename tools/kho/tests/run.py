@@ -906,7 +906,22 @@ def test_newest(at):
     m.remove("boot/config-" + VERSION)
     same(as_json("--root", at, "check", "--live")["target"], "6.12.99+kho1", "target")
     m.remove("boot/config-6.12.99+kho1")
-    refused("--root", at, "check", "--live", says="no kernel in /boot")
+    for name in "6.12.300", "6.12.301", "6.12.302":
+        m.put(f"boot/vmlinuz-{name}", image(MIB))
+        m.put(f"boot/initrd.img-{name}", bytes(MIB))
+        m.put(f"lib/modules/{name}/modules.dep", "")
+    m.put("boot/config-6.12.301", CONFIG)
+    m.remove("lib/modules/6.12.301/modules.dep")
+    m.put("boot/config-6.12.302", "CONFIG_MODULES=y\n")
+    _, err = m.run("check", "--live", code=1)
+    for line in ("6.12.200 is passed over: it has no initrd; ",
+                 "6.12.300 is passed over: it has no build options (/boot/config-VERSION); ",
+                 "6.12.301 is passed over: it has no modules; ", "no kernel in /boot"):
+        expect(f"kho: check --live: {line}" in err, f"{line!r} is not in {err!r}")
+    expect("6.12.302" not in err and "6.17.8" not in err, f"kernels without KHO are named: {err}")
+    m.put("boot/config-6.12.302", CONFIG)
+    m.put("boot/vmlinuz-6.12.302.old", image(MIB))
+    same(m.run("check", "--live", code=None)[1], "", "with a newest that is whole")
 
 
 def test_wait(at):
