@@ -8,8 +8,6 @@
 
 #include "kho.h"
 
-#define POST	"/etc/kho/post.d"
-
 /* Of what nobody has claimed: a driver may come for it later */
 static bool say_unclaimed(FILE *f, json_object *nodes)
 {
@@ -101,9 +99,15 @@ static void print_arrival(json_object *arrival, const char *status)
 		printf("%s%s\n", journal_level(STDOUT_FILENO, level), text);
 }
 
+static void say_skipped(const char *path, const char *why, const char *todo, void *data)
+{
+	fail(0, "boot", "%s is skipped: %s; %s", path, why, todo);
+}
+
 /* State that they bring back, they bring back once: not with a restart of the service */
 static void run_post(const char *status)
 {
+	each_skipped_hook(POST, say_skipped, NULL);
 	setenv("KHO_STATUS", status, 1);
 	if (run_hooks(POST, NULL))
 		fail(0, "boot", "a program in " POST " has failed; run it again by hand");

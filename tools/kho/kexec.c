@@ -26,8 +26,6 @@ struct going {
 	bool activated, unmasked, asked;
 };
 
-#define PRE	"/etc/kho/pre.d"
-
 static sigset_t signals;
 
 /*

@@ -135,9 +135,14 @@ int systemctl(const char *verb, const char *option, const char *unit);
 int systemd_set_gate(bool close, const char *what);
 
 /* run.c: other programs */
+#define PRE	"/etc/kho/pre.d"
+#define POST	"/etc/kho/post.d"
+
 int run(const char *const argv[]);
 bool has_hooks(const char *dir);
 int run_hooks(const char *dir, const char *option);
+void each_skipped_hook(const char *dir, void (*fn)(const char *path, const char *why,
+						   const char *todo, void *data), void *data);
 
 /* conf.c: /etc/kho.conf, and what is in /etc/kho.conf.d */
 #define KHO_CONF	"/etc/kho.conf"

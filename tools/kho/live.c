@@ -453,6 +453,11 @@ static void check_system(json_object *list)
 		      "a shutdown is scheduled");
 }
 
+static void add_skipped(const char *path, const char *why, const char *todo, void *list)
+{
+	found(list, CHECK_WARN, "programs", todo, "%s is skipped: %s", path, why);
+}
+
 static void check_outgoing(json_object *list, struct blob *out)
 {
 	long long most = sys_number(SYS_KHO "/fdt_max");
@@ -493,6 +498,8 @@ void live_checks(json_object *list, const struct target *t)
 	char *now __free(free) = sys_text("/proc/cmdline");
 
 	check_system(list);
+	each_skipped_hook(PRE, add_skipped, list);
+	each_skipped_hook(POST, add_skipped, list);
 	check_unclaimed(list);
 	check_crash(list, now ?: "");
 	live_node_checks(list, t);

@@ -719,6 +719,12 @@ LIVE = [
     ("a loaded module is missing", ("warning", "modules"), [],
      ("proc/modules", "zfs 1 0 - Live 0x0\n")),
     ("a node's owner is missing", ("fail", "modules"), [], (MODULES, "\n")),
+    ("its modules are missing", ("fail", "modules"), ["other"],
+     ("boot/config-other", CONFIG + "CONFIG_MODULES=y\n")),
+    ("a program's name has a dot", ("warning", "programs"), [],
+     ("etc/kho/pre.d/lvm.sh", 0o755)),
+    ("a program for the next kernel is not executable", ("warning", "programs"), [],
+     ("etc/kho/post.d/crm", 0o644)),
     ("lockdown, no signature", ("fail", "signature"), [],
      ("sys/kernel/security/lockdown", "none [integrity] confidentiality\n")),
     ("the initrd is old", ("warning", "initrd"), [], (MODULES, "later")),
@@ -767,6 +773,8 @@ def test_live_findings(at):
         elif data == "later":
             os.utime(m.path / path)
             os.utime(m.path / f"boot/initrd.img-{VERSION}", (1, 1))
+        elif path and path.startswith("etc/kho/"):
+            m.put(path, "", data)
         elif path:
             m.put(path, bytes(data) if isinstance(data, int) else data)
         got = findings(m.path, *args, code=int(want[0] == "fail"))
@@ -1174,6 +1182,11 @@ def test_pre_hooks(at):
     same(json.loads(out)["going"], True, "going")
     expect("said" in err, err)
     r.is_left(["load", "one 0", "systemctl kexec"], "handover", "1")
+    r = real(at, 2)
+    r.m.put("etc/kho/pre.d/10-one.sh", "#!/bin/sh\necho one >>/log\n", 0o755)
+    out = r.kho("kexec")
+    expect("/etc/kho/pre.d/10-one.sh is skipped: " in out and "README" not in out, out)
+    r.is_left(GOES, "handover", "1")
     r = real(at, 1)
     r.m.link("run/systemd/system/kexec.target", "/dev/null")
     r.m.put("etc/kho/pre.d/10-one", "#!/bin/sh\necho one >>/log; exit 3\n", 0o755)
@@ -1227,6 +1240,15 @@ def test_conf(at):
         expect("line 4" in m.run("boot")[1], line)
     m.put("etc/kho.conf", "gate=no\n #activate=x\nactivate=early")
     m.run("kexec", "--dry-run")
+    trial = lambda: "echo 0 >" in m.run("kexec", "--dry-run")[0]
+    expect(not trial(), "activate=early")
+    m.put("etc/kho.conf.d/10.conf", "activate=trial\n")
+    m.put("etc/kho.conf.d/20.conf.dpkg-old", "nonsense\n")
+    expect(trial(), "kho.conf.d counts after kho.conf")
+    m.put("etc/kho.conf.d/9.conf", "activate=early\nnonsense\n")
+    refused("--root", m.path, "kexec", "--dry-run", says="/etc/kho.conf.d/9.conf: line 2")
+    m.put("etc/kho.conf.d/9.conf", "activate=early\n")
+    expect(not trial(), "the last counts, in the order of a shell")
 
 
 ARRIVED = "a handover was accepted from 6.12.117+kho1, handover number 1: "
@@ -1255,15 +1277,6 @@ def test_boot(at):
           "(no node) 4.0K")
     for other in two.replace(VERSION.encode(), b"6.12.118+kho1"), b"", b"x" * 1000:
         m.put(OUTGOING, seal(other) if len(other) > 1000 else other)
-    trial = lambda: "echo 0 >" in m.run("kexec", "--dry-run")[0]
-    expect(not trial(), "activate=early")
-    m.put("etc/kho.conf.d/10.conf", "activate=trial\n")
-    m.put("etc/kho.conf.d/20.conf.dpkg-old", "nonsense\n")
-    expect(trial(), "kho.conf.d counts after kho.conf")
-    m.put("etc/kho.conf.d/9.conf", "activate=early\nnonsense\n")
-    refused("--root", m.path, "kexec", "--dry-run", says="/etc/kho.conf.d/9.conf: line 2")
-    m.put("etc/kho.conf.d/9.conf", "activate=early\n")
-    expect(not trial(), "the last counts, in the order of a shell")
         boots(m, ARRIVED + "1 nodes arrived; not claimed yet: reserve-mem 1.0M, (no node) 4.0K")
     m.put("sys/firmware/kho/status", "none\n")
     boots(m, "no handover arrived")
@@ -1327,6 +1340,12 @@ def test_boot_acts(at):
     r.kho("gate open")
     r.kho("boot")
     same(r.calls(), [MASK], "calls of a second one")
+    r = real(at, 5)
+    hook(r.m, "30.three")
+    hook(r.m, "40-four")
+    out = r.kho("boot")
+    expect("/etc/kho/post.d/30.three is skipped: " in out and "40-four" not in out, out)
+    same(r.calls(), [MASK, "40-four accepted"], "calls with a name that run-parts does not take")
     r = real(at, 1)
     r.m.put("etc/kho.conf", "gate=no\n")
     r.m.put("sys/firmware/kho/status", "refused: x\n")
