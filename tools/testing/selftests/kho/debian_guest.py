@@ -3,6 +3,7 @@
 which comes back with each boot. Every wait ends."""
 
 import base64
+import json
 import os
 import re
 import shutil
@@ -21,6 +22,8 @@ FIRMWARE = "/usr/share/OVMF/OVMF_{}_4M.fd"
 COMMAND, BOOT = 600, 1200
 # What a boot through firmware says on the console, and a kexec does not.
 THROUGH_FIRMWARE = "BdsDxe: starting"
+# Beside commands.log, for programs: a line for each command, with how it ended.
+ENDED = "commands.json"
 
 
 @dataclass
@@ -47,6 +50,7 @@ class Guest:
         out.mkdir(parents=True, exist_ok=True)
         self.console_log, self.boot_id, self.word, self.text = out / "console.log", "", 0, b""
         self.commands = (out / "commands.log").open("a")
+        self.typed, self.ended_log = "", (out / ENDED).open("a")
         self.shell, end = socket.socketpair()
         # A guest that is started again goes on with the log.
         self.seen = len(self.console())
@@ -64,6 +68,7 @@ class Guest:
         self.qemu.wait()
         self.shell.close()
         self.commands.close()
+        self.ended_log.close()
 
     def console(self):
         return self.console_log.read_text(errors="replace") if self.console_log.exists() else ""
@@ -102,11 +107,19 @@ class Guest:
         boot, self.seen = text[self.seen:], len(text)
         kind = "firmware" if THROUGH_FIRMWARE in boot else "kexec"
         self.commands.write(f"=== booted by {kind} after {time.monotonic() - began:.0f} s\n")
+        self.note(kind)
         return Boot(kind, boot)
+
+    def note(self, end):
+        """How the command that was sent last ended: its exit code, or the boot that it led to."""
+        if self.typed:
+            self.ended_log.write(json.dumps([self.typed, end]) + "\n")
+            self.ended_log.flush()
+        self.typed = ""
 
     def send(self, text):
         """Returns the word that is around what the command says."""
-        self.word += 1
+        self.word, self.typed = self.word + 1, text
         line = base64.b64encode(text.encode())
         if len(line) > 4000:
             raise Failure(f"too long for a terminal: {text[:60]}...")
@@ -122,6 +135,7 @@ class Guest:
         if not m[2]:
             self.fail(f"the machine has booted again, while waiting for {text}")
         said = Said(int(m[2]), m[1].decode(errors="replace").rstrip("\n"))
+        self.note(said.code)
         self.commands.write(f"{said.out}\n({said.code})\n")
         self.commands.flush()
         return said
@@ -150,6 +164,12 @@ class Guest:
     def settled(self, seconds=BOOT):
         """Wait until all that starts with the machine has."""
         self.sh("systemctl is-system-running --wait", seconds)
+
+
+def typed(results):
+    """Each command that guests were given, and how it ended."""
+    return [tuple(json.loads(line)) for f in sorted(results.glob(f"debian-*/*/{ENDED}"))
+            for line in f.read_text().splitlines()]
 
 
 def splats(console):

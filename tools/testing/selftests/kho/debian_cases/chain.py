@@ -11,7 +11,6 @@ cat >/etc/default/grub.d/70-state.cfg <<'END'
 GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX reserve_mem=4M:4096:trace trace_instance=boot_map^traceoff@trace"
 END
 update-grub
-modprobe kho_sample
 echo kho_sample >/etc/modules-load.d/kho-sample.conf"""
 TRACE = "/sys/kernel/tracing/instances/boot_map"
 
@@ -41,7 +40,7 @@ def arrived(case, guest, step):
                f"found: counter {step + 1}, " in log and "ranges verified" in log, log.out)
     said = guest.sh("kho wait claimed --timeout 60")
     case.check(f"{when}: all is claimed", not said.code, said.out + guest.sh("kho status").out)
-    journal = guest.sh("journalctl -b -u kho -o cat")
+    journal = guest.sh("journalctl -b -u kho")
     case.check(f"{when}: the journal says that all nodes arrived",
                "a handover was accepted" in journal and "all is claimed" in journal, journal.out)
 
@@ -50,6 +49,7 @@ def run(case):
     first, later = case.lab.packages.kernel, case.lab.upgrade.kernel
     with case.machine() as (guest, _):
         guest.must(CONFIGURE)
+        guest.must("modprobe kho_sample")
         boot = guest.leave("systemctl reboot")
         case.up(guest, boot, "firmware", first, "before")
         case.with_kho(guest, "before")
