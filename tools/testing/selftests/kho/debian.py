@@ -5,15 +5,15 @@ firmware and GRUB, on which our packages are installed and an operator's command
 
 import argparse
 import os
-import re
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from common import HERE, Failure, log_to, say, step
+from common import Failure, log_to, say, step
 from debian_cases import CASES
 from debian_guest import typed
+from debian_guide import guide
 from debian_image import RELEASES
 from debian_lab import Case, Lab
 
@@ -66,17 +66,6 @@ def run_release(release, names, args):
     if "install" not in names and not lab.state("installed")[0]:
         names = ["install", *names]
     return {name: run_case(lab, name) for name in names}
-
-
-def guide(commands):
-    """Each command of the operator's guide was typed in some case, on one of the releases, and
-    has worked: its exit code was 0, or it led to the boot that it is for."""
-    text = (HERE.parents[3] / "packaging/kho/debian/README.Debian").read_text()
-    # A case may have to go to the packages' directory first.
-    worked = {re.sub(r"^cd \S+ && ", "", command) for command, end in commands
-              if end in (0, "kexec" if "kho kexec" in command else "firmware")}
-    return [("ok" if c in worked else "failed", f"some case types `{c}`, and it works")
-            for c in dict.fromkeys(re.findall(r"^    (\S.*)$", text, re.M))]
 
 
 def main(args):

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 """Owns the tests that need no guest: memblock's own, to which the series adds
 some, run as a program on this machine, the fuzzers, specs, the kho command on copies
-of machines, what consoles are searched for, what cannot be configured together, and the
-documentation."""
+of machines, what consoles are searched for, what cannot be configured together, the
+documentation, and how it is seen that the operator's guide works."""
 
 import os
 import re
 import shutil
 import subprocess
 
+import debian_guide
 import docs
 import fuzz
 import specs
@@ -19,7 +20,7 @@ from common import Failure, run, say, step
 AROUND = ("include", "mm", "tools/arch", "tools/include", "tools/lib", "tools/testing/selftests")
 # A variant that ends early must not pass: the last suite, and the series' own.
 SUITES = ("memblock_kho", "memblock_alloc_exact_nid_raw")
-NAMES = ["memblock", "memblock-numa", "fuzz", "specs", "splats", "kho", "kmsan", "docs"]
+NAMES = ["memblock", "memblock-numa", "fuzz", "specs", "splats", "kho", "kmsan", "docs", "guide"]
 SANITIZE = "-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all"
 
 
@@ -109,6 +110,7 @@ def test(name, linux, results, arch):
     step(f"host {name} ...")
     out = results / "host" / name
     found = (splats.check(linux) if name == "splats" else
+             debian_guide.check() if name == "guide" else
              specs.test(linux, out) if name == "specs" else
              docs.test(linux, results.parent, arch) if name == "docs" else
              kho(linux, out) if name == "kho" else
