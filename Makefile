@@ -26,8 +26,8 @@ test: tree ## run every test on all architectures; ONLY=name,name runs a few sce
 	@$(VMTEST) test --only '$(ONLY)'
 
 test-debian: tree ## try the packages of make deb (small, if there are none) on Debian 12 and 13; RELEASE=, ONLY=
-	@ls build/deb/packages/kho_*.deb >/dev/null 2>&1 || { packaging/debs --flavour small && \
-		packaging/debs --flavour small2 --packages build/deb/upgrade; }
+	@ls build/deb/packages-x86_64/kho_*.deb >/dev/null 2>&1 || { packaging/debs --flavour small && \
+		packaging/debs --flavour small2 --packages build/deb/upgrade-x86_64; }
 	@tools/testing/selftests/kho/debian.py $(ARCH:%=--arch %) --build build \
 		$(RELEASE:%=--release %) --only '$(ONLY)'
 
@@ -47,7 +47,7 @@ cross: tree ## check that without the option nothing is different, on 6 architec
 docs: tree ## make the pages of Documentation/kho: build/docs/kho/index.html
 	@tools/testing/selftests/kho/docs.py --linux build/linux --build build
 
-deb: tree ## make Debian packages; FLAVOUR=cloud-amd64 (an hour or more), amd64, small (minutes)
+deb: tree ## make Debian packages; FLAVOUR=cloud-amd64 or cloud-arm64 (an hour or more), small (minutes), ...
 	@packaging/debs $(ARCH:%=--arch %) $(FLAVOUR:%=--flavour %) $(REVISION:%=--revision %) --linux build/linux --build build
 
 shell: tree ## boot the demo's guest to a prompt

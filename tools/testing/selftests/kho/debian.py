@@ -24,9 +24,9 @@ def arguments():
     p.add_argument("--build", type=Path, default=Path("build"))
     p.add_argument("--release", default=",".join(RELEASES), help="of Debian, separated by commas")
     p.add_argument("--only", default="", help="cases, separated by commas")
-    p.add_argument("--packages", type=Path, help="default: deb/packages below --build")
+    p.add_argument("--packages", type=Path, help="default: deb/packages-ARCH below --build")
     p.add_argument("--upgrade", type=Path,
-                   help="packages of a later version; default: deb/upgrade below --build, if there")
+                   help="packages of a later version; default: deb/upgrade-ARCH below --build, if there")
     return p.parse_args()
 
 
@@ -58,8 +58,8 @@ def run_case(lab, name):
 
 def run_release(release, names, args):
     try:
-        lab = Lab(release, args.build, args.packages or args.build / "deb/packages",
-                  args.upgrade or args.build / "deb/upgrade")
+        lab = Lab(release, args.build, args.packages or args.build / f"deb/packages-{args.arch}",
+                  args.upgrade or args.build / f"deb/upgrade-{args.arch}")
     except Failure as e:
         say(f"FAILED {release}: {e}")
         return {"image": [("failed", "image")]}

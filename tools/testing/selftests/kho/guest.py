@@ -31,13 +31,31 @@ def private_apt(work, debian_arch, **more):
     return [f"-o{k}={v}" for k, v in options.items()]
 
 
+def note_libraries(control, noted):
+    """For dpkg-shlibdeps -S, which takes the root for a package: whose the libraries are."""
+    noted.mkdir(exist_ok=True)
+    for name in "shlibs", "symbols":
+        if (control / name).exists():
+            with (noted / name).open("a") as f:
+                f.write((control / name).read_text())
+    shutil.rmtree(control)
+
+
+def link_within(root):
+    """For linkers: links from /, libz.so for one, are links from root."""
+    for path in root.rglob("*"):
+        if path.is_symlink() and (to := os.readlink(path)).startswith("/"):
+            path.unlink()
+            path.symlink_to(os.path.relpath(root / to[1:], path.parent))
+
+
 def userland(arch, build_dir):
     """Where busybox and the like are: on this machine, or unpacked below build_dir."""
     if native(arch):
         return Path("/")
     root, work = build_dir / f"userland/{arch}", build_dir / f"userland/{arch}-apt"
     packages = [*PACKAGES, *LIBRARIES]
-    if all((root / "usr/share/doc" / p).exists() for p in packages):
+    if all((root / p).exists() for p in ["DEBIAN", *("usr/share/doc/" + p for p in packages)]):
         return root
     shutil.rmtree(root, ignore_errors=True)
     step(f"fetching {', '.join(packages)} for {arch}")
@@ -46,6 +64,9 @@ def userland(arch, build_dir):
     run([*apt, "install", "--download-only", "--no-install-recommends", *packages])
     for deb in (work / "cache/archives").glob("*.deb"):
         run(["dpkg-deb", "-x", deb, work / "root"])
+        run(["dpkg-deb", "-e", deb, work / "control"])
+        note_libraries(work / "control", work / "root/DEBIAN")
+    link_within(work / "root")
     (work / "root").rename(root)
     shutil.rmtree(work)
     return root
@@ -90,11 +111,8 @@ def initramfs(arch, source, build_dir):
 
 def command(arch, linux, build_dir):
     """A directory with kho, and the libraries that it loads."""
-    out, source, make = build_dir / f"kho-{arch}", userland(arch, build_dir), []
-    if not native(arch):
-        # libz.so is a link from the root, which is another one here.
-        make = [f"CC={ARCHES[arch]['triplet']}-gcc --sysroot={source}",
-                "LIBS=-lfdt -lsmartcols -ljson-c -l:libz.so.1"]
+    out, source = build_dir / f"kho-{arch}", userland(arch, build_dir)
+    make = [] if native(arch) else [f"CC={ARCHES[arch]['triplet']}-gcc --sysroot={source}"]
     run(["make", "-s", "-C", linux / "tools/kho", f"O={out / 'build'}", *make, out / "build/kho"])
     (out / "disk").mkdir(exist_ok=True)
     shutil.copy2(out / "build/kho", out / "disk")
