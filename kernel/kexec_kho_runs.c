@@ -30,7 +30,7 @@ static const unsigned long kho_min_gaps[KHO_ZONES] = { 128, 256 };
  */
 static unsigned long max_gaps(u64 ram)
 {
-	return clamp(ram / SZ_128M, 4096, 32768);
+	return clamp(ram / SZ_64M, 4096, 32768);
 }
 
 static enum kho_zone zone_of(u64 addr)

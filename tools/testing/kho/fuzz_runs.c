@@ -14,7 +14,7 @@
 #define MAX_ENTRIES	20000
 #define MAX_TAKEN	64
 /* See max_gaps() there: so many below 4 GiB, and as many above */
-#define MAX_OPEN(free)	(2 * clamp((free) / SZ_128M, 4096, 32768))
+#define MAX_OPEN(free)	(2 * clamp((free) / SZ_64M, 4096, 32768))
 
 /**
  * struct lot - ranges of one size, one behind the other
