@@ -32,8 +32,15 @@ struct page {
 	int count;
 	unsigned int order;
 	void *mapping;
-	unsigned int unused[12];
+	unsigned long flags;
+	unsigned int page_type;
+	unsigned int unused[9];
 };
+
+/* Of what preserves memory, which nobody does here */
+enum { PG_reserved, PG_lru };
+#define __PG_HWPOISON		4
+#define page_ref_count(page)	((page)->count)
 
 extern struct page mem_map[];
 
