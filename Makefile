@@ -17,7 +17,7 @@ bench: SETUP := $(or $(ARCH),x86_64) bench
 cross: SETUP := none cross
 docs: SETUP := none docs
 deb: SETUP := $(or $(ARCH),none) deb
-test-debian: SETUP := x86_64 debian
+test-debian: SETUP := $(or $(ARCH),x86_64) debian
 
 demo: tree ## hand state from one kernel to the next, and show it
 	@$(VMTEST) demo
@@ -26,8 +26,9 @@ test: tree ## run every test on all architectures; ONLY=name,name runs a few sce
 	@$(VMTEST) test --only '$(ONLY)'
 
 test-debian: tree ## try the packages of make deb (small, if there are none) on Debian 12 and 13; RELEASE=, ONLY=
-	@ls build/deb/packages-x86_64/kho_*.deb >/dev/null 2>&1 || { packaging/debs --flavour small && \
-		packaging/debs --flavour small2 --packages build/deb/upgrade-x86_64; }
+	@ls build/deb/packages-$(or $(ARCH),x86_64)/kho_*.deb >/dev/null 2>&1 || { \
+		packaging/debs $(ARCH:%=--arch %) --flavour small && packaging/debs $(ARCH:%=--arch %) \
+			--flavour small2 --packages build/deb/upgrade-$(or $(ARCH),x86_64); }
 	@tools/testing/selftests/kho/debian.py $(ARCH:%=--arch %) --build build \
 		$(RELEASE:%=--release %) --only '$(ONLY)'
 

@@ -32,6 +32,9 @@ ARCHES = {
         "image": "arch/x86/boot/bzImage",
         "qemu": ["qemu-system-x86_64", "-machine", "q35"],
         "firmware": ["-bios", "/usr/share/ovmf/OVMF.fd"],
+        # A server's: code, and variables that it can write
+        "flash": "/usr/share/OVMF/OVMF_{}_4M.fd",
+        "server": [],
         "cpu": "max",
         "console": "console=ttyS0",
         "crashkernel": "160M",
@@ -49,6 +52,9 @@ ARCHES = {
         "qemu": ["qemu-system-aarch64", "-machine", "virt,gic-version=2"],
         # With ACPI, it would hide the devicetree.
         "firmware": ["-bios", "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd", "-machine", "acpi=off"],
+        "flash": "/usr/share/AAVMF/AAVMF_{}.fd",
+        # As servers are: EFI keeps what GICv3 has in memory over a kexec.
+        "server": ["-machine", "gic-version=3,acpi=on"],
         "cpu": "cortex-a76",
         "console": "console=ttyAMA0 earlycon",
         "crashkernel": "256M",

@@ -13,10 +13,9 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-from common import Failure
+from common import ARCHES, Failure, native
 from splats import SPLAT
 
-FIRMWARE = "/usr/share/OVMF/OVMF_{}_4M.fd"
 # Seconds for a command, and until a shell is there after a kexec or a reset: an idle
 # machine takes a tenth.
 COMMAND, BOOT = 600, 1200
@@ -45,7 +44,7 @@ class Boot:
 class Guest:
     """As a context manager it is switched off at the end."""
 
-    def __init__(self, disk, vars_fd, out, extra=()):
+    def __init__(self, arch, disk, vars_fd, out, extra=()):
         """disk: a qcow2 file that will be written to; vars_fd: firmware's variables, too."""
         out.mkdir(parents=True, exist_ok=True)
         self.console_log, self.boot_id, self.word, self.text = out / "console.log", "", 0, b""
@@ -55,7 +54,8 @@ class Guest:
         # A guest that is started again goes on with the log.
         self.seen = len(self.console())
         with end:
-            self.qemu = subprocess.Popen(command(disk, vars_fd, self.console_log, end.fileno(), extra),
+            self.qemu = subprocess.Popen(command(arch, disk, vars_fd, self.console_log,
+                                                 end.fileno(), extra),
                                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                          stderr=(out / "qemu.log").open("a"),
                                          pass_fds=[end.fileno()])
@@ -185,26 +185,28 @@ def overlay(backing, path):
     return path
 
 
-def fresh_vars(path):
-    shutil.copyfile(FIRMWARE.format("VARS"), path)
+def fresh_vars(arch, path):
+    shutil.copyfile(ARCHES[arch]["flash"].format("VARS"), path)
     return path
 
 
-def command(disk, vars_fd, console, shell_fd, extra):
+def command(arch, disk, vars_fd, console, shell_fd, extra):
     # KVM is opt-in: on nested machines it may open and then hang every guest.
-    accel = os.environ.get("ACCEL", "tcg")
+    spec, accel = ARCHES[arch], os.environ.get("ACCEL", "tcg") if native(arch) else "tcg"
     pflash = "if=pflash,unit={},format=raw,file={}"
     # It ends when this program is killed, too.
     return ["setpriv", "--pdeathsig", "KILL",
-            "qemu-system-x86_64", "-machine", "q35", "-m", "2G", "-smp", "2",
+            *spec["qemu"], *spec["server"], "-m", "2G", "-smp", "2",
             "-accel", accel + (",thread=multi" if accel == "tcg" else ""),
-            "-cpu", "max" if accel == "tcg" else "host", "-nodefaults", "-display", "none",
-            "-drive", pflash.format(0, FIRMWARE.format("CODE")) + ",readonly=on",
+            "-cpu", spec["cpu"] if accel == "tcg" else "host", "-nodefaults", "-display", "none",
+            "-drive", pflash.format(0, spec["flash"].format("CODE")) + ",readonly=on",
             "-drive", pflash.format(1, vars_fd),
             "-drive", f"if=none,id=disk,cache=unsafe,discard=unmap,file={disk},"
             f"format={'qcow2' if disk.suffix == '.qcow2' else 'raw'}",
             "-device", "virtio-blk,drive=disk,bootindex=1",
             "-chardev", f"file,id=console,path={console},append=on", "-serial", "chardev:console",
-            "-chardev", f"socket,id=shell,fd={shell_fd}", "-serial", "chardev:shell",
+            # Not each machine has a second serial port.
+            "-chardev", f"socket,id=shell,fd={shell_fd}",
+            "-device", "virtio-serial", "-device", "virtconsole,chardev=shell",
             "-netdev", "user,id=net", "-device", "virtio-net,netdev=net,romfile=",
             "-device", "virtio-rng", *map(str, extra)]

@@ -6,17 +6,17 @@ import os
 import re
 import subprocess
 
-from common import HERE, Failure, run, step
+from common import ARCHES, HERE, Failure, native, run, step
 
 RELEASES = ["bookworm", "trixie"]
 SERVER = ["systemd-sysv", "udev", "dbus", "libpam-systemd", "initramfs-tools", "zstd", "login",
           "passwd", "procps", "kmod", "iproute2", "iputils-ping", "e2fsprogs", "dosfstools",
-          "grub-efi-amd64", "linux-image-cloud-amd64", "kexec-tools", "cron", "openssh-server",
+          "grub-efi-{debian}", "linux-image-cloud-{debian}", "kexec-tools", "cron", "openssh-server",
           # What the package kho depends on: its own dpkg -i fetches nothing.
           "libfdt1", "libjson-c5", "libsmartcols1"]
 # Not installed, but there: see debian_cases/kdump.py.
 LATER, LATER_DIR = "kdump-tools", "/srv/kdump"
-SERVICES = "app.service serial-getty@ttyS1.service systemd-networkd.service"
+SERVICES = "app.service serial-getty@hvc0.service systemd-networkd.service"
 # In MiB: what is before the root file system, and it. The rest is the second table's.
 ESP, ROOT = 64, 4000
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -43,19 +43,31 @@ def apt_options():
     return [f"--aptopt={o}" for o in re.findall(r"^Acquire::(?:Check-|https?::).*;$", text, re.M)]
 
 
-def bootstrap(release, root):
+def emulate(machine):
+    """Have this machine's kernel run programs of another one's."""
+    if not os.path.exists(f"/proc/sys/fs/binfmt_misc/qemu-{machine}"):
+        run(["update-binfmts", "--enable", f"qemu-{machine}"])
+
+
+def bootstrap(arch, release, root):
+    spec = ARCHES[arch]
+    if not native(arch):
+        emulate(spec["machine"])
     hooks = [f'chroot "$1" sh -c "apt-get clean && apt-get -qq install --download-only {LATER}"',
              f'mkdir "$1{LATER_DIR}" && mv "$1"/var/cache/apt/archives/*.deb "$1{LATER_DIR}"',
-             f'cp -r {HERE}/debian/. "$1"', f'chroot "$1" systemctl -q enable {SERVICES}',
+             f'cp -r {HERE}/debian/. "$1"',
+             f'sed -i "s/@CONSOLE@/{spec["console"]}/" "$1/etc/default/grub.d/10-test.cfg"',
+             f'chroot "$1" systemctl -q enable {SERVICES}',
              # With this directory a journal is kept.
              'mkdir -p "$1/boot/efi" "$1/var/log/journal"']
     done = subprocess.run(
-        ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(SERVER)}",
+        ["mmdebstrap", "--quiet", "--variant=minbase", f"--architectures={spec['debian']}",
+         f"--include={','.join(SERVER).format(**spec)}",
          *apt_options(), *[f"--customize-hook={h}" for h in hooks],
          "--dpkgopt=path-exclude=/usr/share/doc/*", release, str(root), "-"],
         input=sources(release), text=True, capture_output=True)
     if done.returncode:
-        raise Failure(f"mmdebstrap {release} failed:\n{done.stderr[-3000:]}")
+        raise Failure(f"mmdebstrap {release} {arch} failed:\n{done.stderr[-3000:]}")
 
 
 def partition(root, disk):
@@ -73,13 +85,12 @@ mkfs.vfat -n ESP /dev/vda1 >/dev/null
 echo 'LABEL=ESP /boot/efi vfat umask=0077 0 1' >>/etc/fstab
 systemctl daemon-reload
 mount /boot/efi
-grub-install --target=x86_64-efi --removable --no-nvram
+grub-install --target={}-efi --removable --no-nvram
 update-grub"""
 
 
-def disk(release, build_dir, boot_once):
+def disk(arch, release, where, boot_once):
     """The disk's path. boot_once(disk, kernel, initrd, commands) runs commands as root there."""
-    where = build_dir / "debian" / release
     image, root = where / "disk.raw", where / "root"
     if image.exists():
         return image
@@ -87,14 +98,14 @@ def disk(release, build_dir, boot_once):
         raise Failure("Debian's root file system is made by mmdebstrap, as root")
     where.mkdir(parents=True, exist_ok=True)
     run(["rm", "-rf", root])
-    step(f"{release}: installing a server with mmdebstrap")
-    bootstrap(release, root)
+    step(f"{release} {arch}: installing a server with mmdebstrap")
+    bootstrap(arch, release, root)
     made = where / "disk.part"
     partition(root, made)
     for name in ("vmlinuz", "initrd.img"):
         run(["cp", "--dereference", root / name, where / name])
     run(["rm", "-rf", root])
-    step(f"{release}: installing GRUB there")
-    boot_once(made, where / "vmlinuz", where / "initrd.img", FIRST)
+    step(f"{release} {arch}: installing GRUB there")
+    boot_once(made, where / "vmlinuz", where / "initrd.img", FIRST.format(arch))
     made.rename(image)
     return image

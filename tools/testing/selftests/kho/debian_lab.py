@@ -9,7 +9,7 @@ import time
 from contextlib import contextmanager
 
 import debian_image
-from common import Failure, say
+from common import ARCHES, Failure, say
 from debian_guest import Guest, fresh_vars, overlay, splats
 
 # What the shell of a case finds in /srv: see packages_disk().
@@ -36,20 +36,21 @@ class Packages:
 class Lab:
     """What all cases of a release share."""
 
-    def __init__(self, release, build_dir, packages, upgrade):
-        self.release, self.build_dir, self.packages, self.upgrade = \
-            release, build_dir, Packages(packages), Packages(upgrade)
+    def __init__(self, arch, release, build_dir, packages, upgrade):
+        self.arch, self.release, self.packages, self.upgrade = \
+            arch, release, Packages(packages), Packages(upgrade)
         if not self.packages:
             raise Failure(f"no packages of a kernel and of kho in {packages}: make deb")
-        self.where = build_dir / "debian" / release
-        self.results = build_dir / "results" / f"debian-{release}"
-        self.stock = debian_image.disk(release, build_dir, self.boot_once)
+        self.name, self.console = f"{arch}-{release}", ARCHES[arch]["console"]
+        self.where = build_dir / "debian" / self.name
+        self.results = build_dir / "results" / f"debian-{self.name}"
+        self.stock = debian_image.disk(arch, release, self.where, self.boot_once)
         self.tar = self.packages_disk()
 
     def boot_once(self, disk, kernel, initrd, commands):
-        with Guest(disk, fresh_vars(self.where / "vars.fd"), self.results / "image",
-                   ["-kernel", kernel, "-initrd", initrd,
-                    "-append", "root=LABEL=root console=ttyS0"]) as guest:
+        with Guest(self.arch, disk, fresh_vars(self.arch, self.where / "vars.fd"),
+                   self.results / "image", ["-kernel", kernel, "-initrd", initrd, "-append",
+                                            f"root=LABEL=root {self.console}"]) as guest:
             guest.booted()
             guest.must(commands)
             guest.power_off()
@@ -100,7 +101,7 @@ class Case:
         if vars_fd:
             shutil.copyfile(vars_fd, self.vars)
         else:
-            fresh_vars(self.vars)
+            fresh_vars(lab.arch, self.vars)
 
     def close(self):
         for path in self.disk, self.vars:
@@ -109,7 +110,7 @@ class Case:
     @contextmanager
     def machine(self):
         """A guest that has come up; it may be switched off, and on again by another machine()."""
-        with Guest(self.disk, self.vars, self.out,
+        with Guest(self.lab.arch, self.disk, self.vars, self.out,
                    ["-drive", f"file={self.lab.tar},format=raw,if=virtio,readonly=on"]) as guest:
             boot = guest.booted()
             guest.settled()
@@ -119,7 +120,7 @@ class Case:
         self.found.append(("ok" if good else "failed", name))
         if not good:
             say("\n".join(["    " + s for s in str(detail).splitlines()[-20:]] +
-                          [f"  FAILED {self.lab.release} {self.name}: {name}"]))
+                          [f"  FAILED {self.lab.name} {self.name}: {name}"]))
         return good
 
     def same(self, name, got, wanted):

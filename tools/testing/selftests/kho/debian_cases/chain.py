@@ -73,4 +73,4 @@ def run(case):
         case.with_kho(guest, "at last")
         case.same("at last: no handover came", guest.sh("cat /sys/firmware/kho/status").out, "none")
     if not later:
-        say(f"  {case.lab.release} chain: no later packages were given: the chain was of one kernel")
+        say(f"  {case.lab.name} chain: no later packages were given: the chain was of one kernel")

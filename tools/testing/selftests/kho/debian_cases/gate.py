@@ -36,6 +36,7 @@ def mistakes(case, guest):
     """With the gate: all refused in one boot."""
     r = Refusals(case, guest)
     image = "/boot/vmlinuz-$(uname -r) --initrd=/boot/initrd.img-$(uname -r)"
+    plain = f"root=LABEL=root {case.lab.console}"
     r.refused("nothing is loaded", "systemctl kexec")
 
     guest.must(REFUSE)
@@ -49,10 +50,10 @@ def mistakes(case, guest):
     r.unloaded("a program in pre.d fails")
     guest.must("rm /etc/kho/pre.d/no*")
 
-    r.refused("no kho=on", "kho kexec --command-line 'root=LABEL=root console=ttyS0'", "kho=on",
+    r.refused("no kho=on", f"kho kexec --command-line '{plain}'", "kho=on",
               code=1)
     r.unloaded("no kho=on")
-    guest.must(f"kexec -s -l {image} --append='root=LABEL=root console=ttyS0'")
+    guest.must(f"kexec -s -l {image} --append='{plain}'")
     r.refused("a plain image is loaded", "systemctl kexec", "ccess denied")
 
     guest.must("kho load")

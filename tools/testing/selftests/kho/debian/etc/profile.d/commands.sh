@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# Owns the operator that ../../../debian_guest.py plays: on the second serial port, lines that
+# Owns the operator that ../../../debian_guest.py plays: on virtio's console, lines that
 # have a word and a command in base64; what it says comes back between two lines with the word.
-if [ "$(tty)" = /dev/ttyS1 ]; then
+if [ "$(tty)" = /dev/hvc0 ]; then
 	mesg n
 	stty -echo -onlcr
 	echo "@@ready $(cat /proc/sys/kernel/random/boot_id)"
