@@ -10,7 +10,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from common import ARCHES, HERE, Failure, log_to, native, say, step
+from common import ARCHES, Failure, log_to, native, say, step
 from debian_cases import CASES
 from debian_guest import typed
 from debian_guide import guide
