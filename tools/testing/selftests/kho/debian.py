@@ -12,7 +12,7 @@ from pathlib import Path
 
 from common import ARCHES, Failure, log_to, native, say, step
 from debian_cases import CASES
-from debian_guest import typed
+from debian_guest import Emulator, typed
 from debian_guide import guide
 from debian_image import RELEASES
 from debian_lab import Case, Lab
@@ -42,13 +42,19 @@ def some(text, known, what):
     return [n for n in known if n in names or not names]
 
 
-def run_case(lab, name):
+def run_case(lab, name, again=True):
     step(f"{lab.name} {name} ...")
     found, case = [], None
     try:
         case = Case(lab, name, "stock" if name == "install" else "installed")
         found = case.found
         CASES[name](case)
+    except Emulator as e:
+        if again:
+            say(f"  {lab.release} {name}: once more, because of QEMU: {e}")
+            case.close()
+            return run_case(lab, name, False)
+        found.append(("failed", str(e)))
     # One case that cannot go on must not hide what the others found.
     except Exception as e:
         found.append(("failed", str(e) if isinstance(e, Failure) else f"harness: {e!r}"))

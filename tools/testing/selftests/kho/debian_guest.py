@@ -21,8 +21,17 @@ from splats import SPLAT
 COMMAND, BOOT = 600, 1200
 # What a boot through firmware says on the console, and a kexec does not.
 THROUGH_FIRMWARE = "BdsDxe: starting"
+# What a kernel says last that nobody saves.
+DEAD = "---[ end Kernel panic"
+# QEMU 7.2 with a thread for each CPU rarely goes on running an int3 that the guest has replaced,
+# as the kernel does while it patches its code. With one thread, a boot takes three times as long.
+QEMUS = "Oops: int3: "
 # Beside commands.log, for programs: a line for each command, with how it ended.
 ENDED = "commands.json"
+
+
+class Emulator(Failure):
+    """Of QEMU, not of what it runs."""
 
 
 @dataclass
@@ -75,26 +84,28 @@ class Guest:
 
     def fail(self, text):
         tail = "\n".join("    " + s for s in self.console().splitlines()[-30:])
-        raise Failure(f"{text}; its console ends with\n{tail}")
+        kind = Emulator if QEMUS in self.console()[self.seen:] else Failure
+        raise kind(f"{text}; its console ends with\n{tail}")
 
     def wait(self, pattern, seconds, what):
         """What the shell says next that matches. What came before is dropped."""
         until = time.monotonic() + seconds
         while not (m := re.search(pattern, self.text, re.S)):
-            self.shell.settimeout(max(0.1, until - time.monotonic()))
-            data = b""
-            with suppress(OSError):
+            self.shell.settimeout(min(30, max(0.1, until - time.monotonic())))
+            data = None
+            with suppress(TimeoutError):
                 data = self.shell.recv(65536)
-            if not data:
-                self.fail(f"the guest is gone, while waiting for {what}" if self.ended() else
-                          f"nothing in {seconds} s, while waiting for {what}")
-            self.text += data
+            if data == b"" or self.ended():
+                self.fail(f"the guest is gone, while waiting for {what}")
+            if DEAD in self.console()[self.seen:]:
+                self.fail(f"the kernel has died, while waiting for {what}")
+            if time.monotonic() > until:
+                self.fail(f"nothing in {seconds} s, while waiting for {what}")
+            self.text += data or b""
         self.text = self.text[m.end():]
         return m
 
     def ended(self):
-        with suppress(subprocess.TimeoutExpired):
-            self.qemu.wait(1)
         return self.qemu.poll() is not None
 
     def booted(self, seconds=BOOT):
@@ -196,8 +207,10 @@ def command(arch, disk, vars_fd, console, shell_fd, extra):
     pflash = "if=pflash,unit={},format=raw,file={}"
     # It ends when this program is killed, too.
     return ["setpriv", "--pdeathsig", "KILL",
+            # QEMU keeps a GiB of translations by default, and looks through many of them whenever
+            # code is overwritten, as by each boot.
             *spec["qemu"], *spec["server"], "-m", "2G", "-smp", "2",
-            "-accel", accel + (",thread=multi" if accel == "tcg" else ""),
+            "-accel", accel + (",thread=multi,tb-size=128" if accel == "tcg" else ""),
             "-cpu", spec["cpu"] if accel == "tcg" else "host", "-nodefaults", "-display", "none",
             "-drive", pflash.format(0, spec["flash"].format("CODE")) + ",readonly=on",
             "-drive", pflash.format(1, vars_fd),
