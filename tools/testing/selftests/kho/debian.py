@@ -51,7 +51,7 @@ def run_case(lab, name, again=True):
         CASES[name](case)
     except Emulator as e:
         if again:
-            say(f"  {lab.release} {name}: once more, because of QEMU: {e}")
+            say(f"  {lab.name} {name}: once more, because of QEMU: {e}")
             case.close()
             return run_case(lab, name, False)
         found.append(("failed", str(e)))
