@@ -2,6 +2,7 @@
 /*
  * kho: other programs, and those of the operator in /etc/kho, run to their end.
  */
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <sys/stat.h>
@@ -38,8 +39,9 @@ int run(const char *const argv[])
 /* As run-parts(8) takes names */
 static bool is_hook_name(const char *name)
 {
-	return !name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-			    "0123456789_-")];
+	while (isascii(*name) && (isalnum(*name) || *name == '_' || *name == '-'))
+		name++;
+	return !*name;
 }
 
 /* Regular files, or links to them */
