@@ -2,9 +2,11 @@
 """Owns the disk of a Debian server as it was installed: its root file system by mmdebstrap,
 its partitions, and GRUB, which Debian's own tools put there in a guest."""
 
+import hashlib
 import os
 import re
 import subprocess
+from pathlib import Path
 
 from common import ARCHES, HERE, Failure, native, run, step
 
@@ -24,11 +26,13 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 def archives():
     """The URIs of Debian and of its security updates, as this machine has them."""
-    found = {"": "http://deb.debian.org/debian", "-security": "http://deb.debian.org/debian-security"}
+    found = {}
     text = run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME)",
                 "Created-By: Packages"])
     for uri, suffix in re.findall(r"^(\S+) (?:bookworm|trixie)(|-security)$", text, re.M):
         found[suffix] = uri
+    if "" not in found:
+        raise Failure("apt knows no archive of Debian here")
     return found
 
 
@@ -89,10 +93,16 @@ grub-install --target={}-efi --removable --no-nvram
 update-grub"""
 
 
+def key():
+    """What a disk is made of, but for the archives."""
+    files = [Path(__file__), *sorted(f for f in (HERE / "debian").rglob("*") if f.is_file())]
+    return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()
+
+
 def disk(arch, release, where, boot_once):
     """The disk's path. boot_once(disk, kernel, initrd, commands) runs commands as root there."""
-    image, root = where / "disk.raw", where / "root"
-    if image.exists():
+    image, root, made_of = where / "disk.raw", where / "root", where / "disk.key"
+    if image.exists() and made_of.exists() and made_of.read_text() == key():
         return image
     if os.geteuid():
         raise Failure("Debian's root file system is made by mmdebstrap, as root")
@@ -108,4 +118,5 @@ def disk(arch, release, where, boot_once):
     step(f"{release} {arch}: installing GRUB there")
     boot_once(made, where / "vmlinuz", where / "initrd.img", FIRST.format(arch))
     made.rename(image)
+    made_of.write_text(key())
     return image
