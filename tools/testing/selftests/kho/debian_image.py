@@ -17,7 +17,7 @@ SERVER = ["systemd-sysv", "udev", "dbus", "libpam-systemd", "initramfs-tools", "
           # What the package kho depends on: its own dpkg -i fetches nothing.
           "libfdt1", "libjson-c5", "libsmartcols1"]
 # Not installed, but there: see debian_cases/kdump.py.
-LATER, LATER_DIR = "kdump-tools", "/srv/kdump"
+LATER, LATER_DIR = "kdump-tools makedumpfile", "/srv/kdump"
 SERVICES = "app.service serial-getty@hvc0.service systemd-networkd.service"
 # In MiB: what is before the root file system, and it. The rest is the second table's.
 ESP, ROOT = 64, 4000
