@@ -28,9 +28,9 @@ static const unsigned long kho_min_gaps[KHO_ZONES] = { 128, 256 };
  * from memblock may look at all of them. A larger machine needs more, and more time to
  * boot in any case.
  */
-static unsigned long max_gaps(u64 ram)
+static unsigned long max_gaps(u64 free)
 {
-	return clamp(ram / SZ_64M, 4096, 32768);
+	return clamp(free / SZ_64M, 4096, 32768);
 }
 
 static enum kho_zone zone_of(u64 addr)
