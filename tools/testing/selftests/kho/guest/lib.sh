@@ -52,9 +52,8 @@ next_cmdline() {
 		extra = ""
 		for (i = 1; i <= n; i++) {
 			split(e[i], kv, "=")
+			if (!sub("^-", "", kv[1])) extra = extra " " e[i]
 			gone[kv[1]] = 1
-			if (sub("^-", "", kv[1])) gone[kv[1]] = 1
-			else extra = extra " " e[i]
 		}
 		for (i = 1; i <= NF; i++) {
 			split($i, kv, "=")
