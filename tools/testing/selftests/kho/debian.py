@@ -49,14 +49,11 @@ def run_case(lab, name, again=True):
         case = Case(lab, name, "stock" if name == "install" else "installed")
         found = case.found
         CASES[name](case)
-    except Emulator as e:
-        if again:
-            say(f"  {lab.name} {name}: once more, because of QEMU: {e}")
-            case.close()
-            return run_case(lab, name, False)
-        found.append(("failed", str(e)))
     # One case that cannot go on must not hide what the others found.
     except Exception as e:
+        if again and isinstance(e, Emulator):
+            say(f"  {lab.name} {name}: once more, because of QEMU: {e}")
+            return run_case(lab, name, False)
         found.append(("failed", str(e) if isinstance(e, Failure) else f"harness: {e!r}"))
         say(f"  FAILED {lab.name} {name}: {found[-1][1]}")
     finally:
