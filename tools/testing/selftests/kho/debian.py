@@ -87,7 +87,7 @@ def main(args):
     with ThreadPoolExecutor(max(1, os.cpu_count() // 2)) as pool:
         ran = dict(zip(releases, pool.map(lambda r: run_release(r, names, args), releases)))
     if releases == RELEASES and names == list(CASES):
-        ran["all"] = {"guide": guide(typed(args.build / "results"))}
+        ran["all"] = {"guide": guide(typed(args.build / "results", args.arch))}
     count = Counter()
     for release, cases in ran.items():
         for name, found in cases.items():

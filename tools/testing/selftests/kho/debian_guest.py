@@ -177,9 +177,9 @@ class Guest:
         self.sh("systemctl is-system-running --wait", seconds)
 
 
-def typed(results):
-    """Each command that guests were given, and how it ended."""
-    return [tuple(json.loads(line)) for f in sorted(results.glob(f"debian-*/*/{ENDED}"))
+def typed(results, arch):
+    """Each command that guests of an architecture were given, and how it ended."""
+    return [tuple(json.loads(line)) for f in sorted(results.glob(f"debian-{arch}-*/*/{ENDED}"))
             for line in f.read_text().splitlines()]
 
 
