@@ -3,6 +3,7 @@
  * kho: /etc/kho.conf and /etc/kho.conf.d. Documentation/kho/kho.conf.rst is their manual.
  */
 #include <ctype.h>
+#include <fnmatch.h>
 
 #include "kho.h"
 
@@ -67,13 +68,6 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static bool ends_in_conf(const char *name)
-{
-	size_t len = strlen(name);
-
-	return len > 5 && !strcmp(name + len - 5, ".conf");
-}
-
 /* The last of several values counts */
 int conf_read(struct conf *conf, const char *what)
 {
@@ -90,7 +84,7 @@ int conf_read(struct conf *conf, const char *what)
 	for (name = names; name && *name; name++) {
 		char *path __free(free) = NULL;
 
-		if (!ends_in_conf(*name) || asprintf(&path, KHO_CONF ".d/%s", *name) < 0)
+		if (fnmatch("*.conf", *name, 0) || asprintf(&path, KHO_CONF ".d/%s", *name) < 0)
 			continue;
 		code = read_file(conf, what, path) ?: code;
 	}
