@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Whether the machine claims to be a confidential guest */
+/* Whether the machine claims that its memory is encrypted */
 #ifndef _KHO_LINUX_CC_PLATFORM_H
 #define _KHO_LINUX_CC_PLATFORM_H
 
