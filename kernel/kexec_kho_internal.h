@@ -222,7 +222,6 @@ void *kho_alloc_boot(gfp_t gfp, unsigned int order);
 void kho_free_boot(void *p, unsigned int order);
 bool kho_ram_was_there(unsigned long pfn, unsigned long nr);
 bool kho_ram_is_usable(unsigned long pfn, unsigned long nr);
-bool kho_ram_has_scratch(void);
 int kho_ram_check(const struct kho_mem *mem, bool folio);
 u64 kho_ram_bytes(void);
 

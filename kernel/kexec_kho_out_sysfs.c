@@ -150,7 +150,7 @@ static const struct attribute_group kho_group = {
 /* The next kernel boots in there */
 static int __init check_scratch(void)
 {
-	if (kho_ram_has_scratch())
+	if (arch_kho_is_told(kho_scratch.addr, kho_scratch.addr + kho_scratch.len))
 		return 0;
 	pr_err("the next kernel would not know all of scratch: try a smaller kho_scratch=\n");
 	return -ERANGE;

@@ -49,9 +49,6 @@ struct kho_pfns {
 static struct kho_pfns *kho_ram;
 static unsigned int kho_ram_nr;
 
-/* Pages of scratch among that RAM */
-static unsigned long kho_ram_scratch;
-
 /* Nodes that had memory at boot */
 static nodemask_t kho_boot_nodes;
 
@@ -95,13 +92,10 @@ static void __init add_piece(unsigned long first, unsigned long end)
 
 static int __init add_ram(unsigned long pfn, unsigned long nr, void *arg)
 {
-	unsigned long end = pfn + nr, first = PHYS_PFN(kho_scratch.addr);
-	unsigned long last = first + PHYS_PFN(kho_scratch.len);
+	unsigned long end = pfn + nr;
 
-	add_piece(pfn, min(end, first));
-	add_piece(max(pfn, last), end);
-	if (pfn < last && end > first)
-		kho_ram_scratch += min(end, last) - max(pfn, first);
+	add_piece(pfn, min(end, PHYS_PFN(kho_scratch.addr)));
+	add_piece(max(pfn, PHYS_PFN(kho_scratch.addr + kho_scratch.len)), end);
 	return 0;
 }
 
@@ -117,6 +111,21 @@ int __weak arch_kho_walk_ram(void *arg, int (*fn)(unsigned long pfn,
 						  unsigned long nr, void *arg))
 {
 	return walk_system_ram_range(0, PHYS_PFN(PHYS_ADDR_MAX), arg, fn);
+}
+
+/**
+ * arch_kho_is_told() - whether the next kernel is told that some memory is RAM
+ * @addr: the first byte
+ * @end:  the byte after the last
+ *
+ * As arch_kho_walk_ram(), but to the byte: this kernel's own map may be cut anywhere in
+ * memory that it was booted from, and has whole pages only.
+ *
+ * Return: true if so.
+ */
+bool __weak arch_kho_is_told(u64 addr, u64 end)
+{
+	return true;
 }
 
 static int add_reserved(u64 addr, u64 len)
@@ -229,16 +238,6 @@ bool kho_ram_is_usable(unsigned long pfn, unsigned long nr)
 {
 	return kho_ram_was_there(pfn, nr) && !is_crashkernel(pfn, nr) &&
 	       !is_cma(pfn, nr);
-}
-
-/**
- * kho_ram_has_scratch() - whether the next kernel is told of all of scratch
- *
- * Return: true if so.
- */
-bool kho_ram_has_scratch(void)
-{
-	return kho_ram_scratch == PHYS_PFN(kho_scratch.len);
 }
 
 /**

@@ -369,7 +369,12 @@ static void many_entries_test(struct kunit *test)
 	/* What the kernel has taken for itself is RAM in its own map only */
 	table->entries[E820_MAX_ENTRIES_ZEROPAGE - 1] = ram;
 	arch_kho_walk_ram(&few, add_pages_up);
+	KUNIT_EXPECT_TRUE(test, arch_kho_is_told(SZ_16M, SZ_16M + SZ_1M));
+	KUNIT_EXPECT_FALSE(test, arch_kho_is_told(SZ_16M - 1, SZ_16M + SZ_1M));
+	KUNIT_EXPECT_FALSE(test, arch_kho_is_told(SZ_16M, SZ_16M + SZ_1M + 1));
 	e820_table_kexec = real;
+	KUNIT_EXPECT_TRUE(test, arch_kho_is_told(kho_scratch.addr,
+						 kho_scratch.addr + kho_scratch.len));
 	KUNIT_EXPECT_GT(test, all, PHYS_PFN(SZ_128M));
 	KUNIT_EXPECT_EQ(test, beyond, 0);
 	KUNIT_EXPECT_EQ(test, few, PHYS_PFN(SZ_1M));

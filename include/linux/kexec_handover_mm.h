@@ -33,6 +33,7 @@ u64 kho_memory_for_pools(void);
 u64 arch_kho_early_room(u64 ram);
 int arch_kho_walk_ram(void *arg, int (*fn)(unsigned long pfn, unsigned long nr,
 					   void *arg));
+bool arch_kho_is_told(u64 addr, u64 end);
 bool kho_scratch_overlaps(phys_addr_t addr, phys_addr_t len);
 
 /* What that does for handovers: in early boot, and as memory is taken back */
