@@ -4,7 +4,7 @@
 import textwrap
 
 from . import names
-from .spec import c_name
+from .spec import c_name, field_size
 
 WIDTH = 88
 CTYPE = {"u32": "u32", "u64": "u64", "string": "char", "bytes": "u8", "flag": "bool",
@@ -319,34 +319,55 @@ def walk(spec, node):
     return out
 
 
-def be(kind):
-    return "u8" if kind == "u8" else f"__be{kind[1:]}"
+def has_order(f):
+    """Whether it has an order of bytes."""
+    return f["type"] in ("u16", "u32", "u64")
 
 
-def swap(kind, way, value):
-    return value if kind == "u8" else f"{way.format(kind[1:])}({value})"
+def member(f, order):
+    """A field's declaration, in the CPU's order or in `be`."""
+    kind = f"__{order}{f['type'][1:]}" if order and has_order(f) else f["type"]
+    size = f"[{f['size']}]" if "size" in f else ""
+    return f"\t{CTYPE.get(kind, kind)} {c_name(f['name'])}{size};"
+
+
+def convert(f, verb, way):
+    """Statements that read or write a field. What is written is without what was behind a
+    NUL, and what is read has one, whoever wrote it."""
+    to, source = f"to->{c_name(f['name'])}", f"from->{c_name(f['name'])}"
+    if f["type"] == "string" and verb == "to_be":
+        return f"\tstrscpy_pad({to}, {source});"
+    if "size" in f:
+        nul = f"\n\t{to}[{f['size'] - 1}] = '\\0';" if f["type"] == "string" else ""
+        return f"\tmemcpy({to}, {source}, sizeof({to}));{nul}"
+    value = f"{way.format(f['type'][1:])}({source})" if has_order(f) else source
+    return f"\t{to} = {value};"
+
+
+def aligned(s):
+    """A kho_vmalloc can be used where it is."""
+    return " __aligned(4)" if any(f["type"] == "vmalloc" for f in s["fields"]) else ""
 
 
 def payload(spec, s):
     """A structure in memory, its twin in CPU order, and what is between them."""
     name = f"{spec.prefix}_{c_name(s['struct'])}"
-    fields = [(c_name(f["name"]), f["type"], lower(f["doc"])) for f in s["fields"]]
-    rest = s.get("rest")
-    size = sum(int(kind[1:]) // 8 for _, kind, _ in fields)
-    rows = [(c, doc) for c, _, doc in fields]
+    fields, rest = s["fields"], s.get("rest")
+    size = sum(map(field_size, fields))
+    rows = [(c_name(f["name"]), lower(f["doc"])) for f in fields]
     tail = [(c_name(rest["name"]), lower(rest["doc"]))] if rest else []
     wire = kernel_doc(f"struct {name}_be - {lower(s['doc'])}, big-endian", rows + tail)
-    wire += f"\nstruct {name}_be {{\n" + "".join(f"\t{be(k)} {c};\n" for c, k, _ in fields)
+    wire += f"\nstruct {name}_be {{\n" + "".join(member(f, "be") + "\n" for f in fields)
     if rest:
-        wire += f"\t{be(rest['type'])} {c_name(rest['name'])}[];\n"
-    wire += "} __packed;\n" + f"static_assert(sizeof(struct {name}_be) == {size});"
+        wire += member(rest, "be").replace(";", "[];") + "\n"
+    wire += f"}} __packed{aligned(s)};\nstatic_assert(sizeof(struct {name}_be) == {size});"
     cpu = kernel_doc(f"struct {name} - {lower(s['doc'])}", rows)
-    cpu += f"\nstruct {name} {{\n" + "".join(f"\t{k} {c};\n" for c, k, _ in fields) + "};"
+    cpu += f"\nstruct {name} {{\n" + "".join(member(f, "") + "\n" for f in fields) + "};"
     out = [wire, cpu]
     for verb, way, source, target, title in (
             ("from_be", "be{0}_to_cpu", f"{name}_be", name, "read"),
             ("to_be", "cpu_to_be{0}", name, f"{name}_be", "write")):
-        body = [f"\tto->{c} = {swap(k, way, f'from->{c}')};" for c, k, _ in fields]
+        body = [convert(f, verb, way) for f in fields]
         out.append(function("void", f"{name}_{verb}",
                             f"{title} one, in memory that is handed over",
                             [(f"const struct {source} *from", "what there is"),

@@ -3,9 +3,10 @@
 that is as small, and each limit overstepped, by who writes and by who reads."""
 
 import os
+import textwrap
 
-from .header import generated, get_name, struct_name
-from .spec import LARGEST, c_name
+from .header import aligned, generated, get_name, struct_name
+from .spec import LARGEST, c_name, field_size
 from .table import struct
 
 # In lib/kho_nodes_test_cases.h
@@ -258,29 +259,43 @@ def blob_size(specs):
     return -(-2 * most // 4096) * 4096
 
 
+def pattern(i, f):
+    """Bytes of the i-th field of payload; a string ends in the middle."""
+    size = field_size(f)
+    used = (size - 1) // 2 if f["type"] == "string" else size
+    return bytes((16 * (i + 1) + k) % 256 or 1 for k in range(used)).ljust(size, b"\0")
+
+
+def unterminated(s, name, verb, which, other):
+    """A string without a NUL gets one, by who writes and by who reads."""
+    strings = [(c_name(f["name"]), f["size"]) for f in s["fields"] if f["type"] == "string"]
+    return "".join(f"\tmemset({which}.{c}, 'x', {size});\n" for c, size in strings) + (
+        f"\t{name}_{verb}(&{which}, &{other});\n" if strings else "") + "".join(
+        f"\tKUNIT_EXPECT_EQ(test, {other}.{c}[{size - 1}], '\\0');\n" for c, size in strings)
+
+
 def payload(spec, s):
-    name = f"{spec.prefix}_{c_name(s['struct'])}"
-    values = []
+    name, raw, read, spoil = f"{spec.prefix}_{c_name(s['struct'])}", b"", "", ""
     for i, f in enumerate(s["fields"]):
-        size = int(f["type"][1:]) // 8
-        values.append((c_name(f["name"]), size,
-                       int.from_bytes(bytes(16 * (i + 1) + k for k in range(size)), "big")))
-    raw = [b for _, size, v in values for b in v.to_bytes(size, "big")]
-    rows = ", ".join(f"{b:#04x}" for b in raw)
-    lines, line = [], "\t\t"
-    for piece in rows.split(" "):
-        if len(line.expandtabs(8)) + len(piece) > 84:
-            lines.append(line.rstrip())
-            line = "\t\t"
-        line += piece + " "
-    lines.append(line.rstrip())
+        c, size, value = f"cpu.{c_name(f['name'])}", field_size(f), pattern(i, f)
+        if "size" in f or f["type"] == "vmalloc":
+            read += f"\tKUNIT_EXPECT_MEMEQ(test, &{c}, bytes + {len(raw)}, {size});\n"
+        else:
+            read += f"\tKUNIT_EXPECT_EQ(test, {c}, {int.from_bytes(value, 'big'):#x}ULL);\n"
+        if f["type"] == "string":
+            # What is behind the NUL is not written
+            used = (size - 1) // 2 + 1
+            spoil += f"\tmemset({c} + {used}, 'x', {size - used});\n"
+        raw += value
+    rows = textwrap.indent(textwrap.fill(", ".join(f"{b:#04x}" for b in raw), 68), "\t\t")
     return (f"{name}_test", f"static void {name}_test(struct kunit *test)\n{{\n"
-            "\tconst u8 bytes[] = {\n" + "\n".join(lines) + "\n\t};\n"
+            f"\tconst u8 bytes[]{aligned(s)} = {{\n{rows}\n\t}};\n"
             f"\tstruct {name}_be back;\n\tstruct {name} cpu;\n\n"
-            f"\t{name}_from_be((const void *)bytes, &cpu);\n" +
-            "".join(f"\tKUNIT_EXPECT_EQ(test, cpu.{c}, {v:#x}ULL);\n" for c, _, v in values) +
+            f"\t{name}_from_be((const void *)bytes, &cpu);\n{read}{spoil}"
             f"\t{name}_to_be(&cpu, &back);\n"
-            "\tKUNIT_EXPECT_MEMEQ(test, &back, bytes, sizeof(bytes));\n}")
+            "\tKUNIT_EXPECT_MEMEQ(test, &back, bytes, sizeof(bytes));\n" +
+            unterminated(s, name, "to_be", "cpu", "back") +
+            unterminated(s, name, "from_be", "back", "cpu") + "}")
 
 
 def tests(specs, path, command):

@@ -40,6 +40,12 @@ def properties(node):
                      for p in node.props)
 
 
+def field(f, where=""):
+    size = f", {f['size']} bytes" if "size" in f else ""
+    size += " with the NUL" if f["type"] == "string" else ""
+    return wrap(f"* ``{f['name']}``, {f['type']}{size}{where}: {f['doc']}", "", "  ") + "\n"
+
+
 def heading(text, line):
     return f"{text}\n{line * len(text)}\n"
 
@@ -61,12 +67,8 @@ def section(spec):
     for s in spec.payload:
         name = f"{spec.prefix}_{s['struct'].replace('-', '_')}_be"
         out += [wrap(f"In memory, big-endian, ``struct {name}``: {s['doc']}", "", "") + "\n",
-                "".join(wrap(f"* ``{f['name']}``, {f['type']}: {f['doc']}", "", "  ") + "\n"
-                        for f in s["fields"])]
-        if "rest" in s:
-            f = s["rest"]
-            out[-1] += wrap(f"* ``{f['name']}``, {f['type']}, up to the end: {f['doc']}",
-                            "", "  ") + "\n"
+                "".join(map(field, s["fields"]))]
+        out[-1] += field(s["rest"], ", up to the end") if "rest" in s else ""
     if not spec.is_root:
         out.append(f".. kernel-doc:: {spec.header}\n")
     return "\n".join(out)

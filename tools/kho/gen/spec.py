@@ -10,6 +10,8 @@ import yaml
 RESERVED = ("compatible", "name", "phandle")
 # Of what describes a node, which lies on the stack of whoever writes or reads one
 STRUCT_MAX = 1536
+# Of a structure in memory: its test has three of it on the stack
+PAYLOAD_MAX = 512
 LARGEST = {"u32": 2 ** 32 - 1, "u64": 2 ** 64 - 1}
 SIZE = {"u8": 1, "u16": 2, "u32": 4, "u64": 8, "enum": 4, "u32-array": 4, "u64-array": 8,
         "string": 1, "bytes": 1, "mem": 16, "vmalloc": 16, "flag": 1}
@@ -22,6 +24,11 @@ class Bad(Exception):
 
 def c_name(name):
     return name.replace("-", "_")
+
+
+def field_size(f):
+    """Bytes of a field of payload."""
+    return f.get("size") or SIZE[f["type"]]
 
 
 def stem(name):
@@ -222,6 +229,22 @@ def check_property(spec, node, p, where, seen):
         raise Bad(f"{where}: {p.name}: a physical address needs an align")
 
 
+def check_payload(spec, s, at):
+    """No compiler puts padding into one, so what needs to be aligned has to be."""
+    end = 0
+    for i, f in enumerate(s["fields"]):
+        if f["type"] == "vmalloc" and end % 4:
+            raise Bad(f"{spec.where(*at, 'fields', i)}: {f['name']}: would be at byte {end}: a "
+                      "vmalloc is aligned to 4")
+        end += field_size(f)
+    if end % 4 and any(f["type"] == "vmalloc" for f in s["fields"]):
+        raise Bad(f"{spec.where(*at)}: {s['struct']}: has {end} bytes: with a vmalloc it is "
+                  "aligned to 4")
+    if end > PAYLOAD_MAX:
+        raise Bad(f"{spec.where(*at)}: {s['struct']}: {end} bytes are too many for a stack, "
+                  f"{PAYLOAD_MAX} are allowed")
+
+
 def check_meaning(spec):
     """What a schema cannot say."""
     for i, e in enumerate(spec.enums):
@@ -243,6 +266,8 @@ def check_meaning(spec):
                       "it")
         if node.min > node.max:
             raise Bad(f"{spec.where(*at, 'repeat')}: {node.name}: its minimum is above its maximum")
+    for i, s in enumerate(spec.payload):
+        check_payload(spec, s, ("payload", i))
 
 
 def check_enums(data, lines, path):

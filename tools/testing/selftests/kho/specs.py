@@ -200,6 +200,12 @@ class Tests:
         tree = self.out / "all"
         self.kho_gen("--specs", self.here / "specs/all", "--out", tree)
         self.generated(self.build("all-types", f"NODES={tree}"), 5)
+        said = (self.out / "all-types.log").read_text()
+        self.expect("Wpacked-not-aligned" not in said, "a vmalloc in memory is aligned", said)
+        said = (tree / "Documentation/kho/nodes.rst").read_text()
+        self.expect("* ``name``, string, 13 bytes with the NUL: What" in said and
+                    "* ``hash``, bytes, 4 bytes: What" in said and
+                    "* ``area``, vmalloc: Where" in said, "fields are in the reference")
         self.named(tree, self.here / "specs/all")
         self.named(self.out / "stale", self.specs)
         self.without_kho(tree)
