@@ -12,6 +12,7 @@
 #include <linux/bitops.h>
 #include <linux/cc_platform.h>
 #include <linux/cpumask.h>
+#include <linux/kexec_handover_mm.h>
 #include <linux/kfence.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -218,8 +219,6 @@ int kho_table_check(const struct kho_table *table, unsigned int page_shift,
 /* kexec_kho_ram.c */
 void kho_mem_keep(const struct kho_mem *mem);
 bool kho_mem_is_boot(void *p, size_t len);
-void *kho_alloc_boot(gfp_t gfp, unsigned int order);
-void kho_free_boot(void *p, unsigned int order);
 bool kho_ram_was_there(unsigned long pfn, unsigned long nr);
 bool kho_ram_is_usable(unsigned long pfn, unsigned long nr);
 int kho_ram_check(const struct kho_mem *mem, bool folio);

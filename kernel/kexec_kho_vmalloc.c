@@ -16,7 +16,7 @@
 #include <linux/mm.h>
 #include <linux/pagewalk.h>
 #include <linux/pgtable.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/vmalloc.h>
 
 #include "kexec_kho_internal.h"
@@ -262,6 +262,72 @@ int kho_unpreserve_vmalloc(struct kho_vmalloc *kv)
 	return 0;
 }
 EXPORT_SYMBOL_GPL(kho_unpreserve_vmalloc);
+
+/* Pages that are not mapped yet */
+static void free_pages_of(struct page **pages, size_t nr)
+{
+	while (nr)
+		__free_page(pages[--nr]);
+	kvfree(pages);
+}
+
+static struct page **alloc_pages_for(size_t nr)
+{
+	struct page **pages = kvmalloc_array(nr, sizeof(*pages), GFP_KERNEL);
+	size_t i;
+	void *p;
+
+	for (i = 0; pages && i < nr; i++) {
+		p = fatal_signal_pending(current) ? NULL : kho_alloc_boot(GFP_KERNEL, 0);
+		if (!p) {
+			free_pages_of(pages, i);
+			return NULL;
+		}
+		pages[i] = virt_to_page(p);
+		cond_resched();
+	}
+	return pages;
+}
+
+/**
+ * kho_valloc() - allocate an area that kho_preserve_vmalloc() can preserve
+ * @size: bytes
+ *
+ * vmalloc() may well return memory that was added after boot, which the next kernel
+ * does not know.
+ *
+ * Context: may sleep.
+ * Return: the area, zeroed, to be freed with kho_vfree(); NULL if there is no memory
+ * for it, or the task was killed meanwhile.
+ */
+void *kho_valloc(size_t size)
+{
+	size_t nr = DIV_ROUND_UP(size, PAGE_SIZE);
+	struct page **pages;
+	void *area;
+
+	if (!nr || nr > totalram_pages() || nr > INT_MAX)
+		return NULL;
+	pages = alloc_pages_for(nr);
+	if (!pages)
+		return NULL;
+
+	area = vmap(pages, nr, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL);
+	if (!area)
+		free_pages_of(pages, nr);
+	return area;
+}
+
+/**
+ * kho_vfree() - free what kho_valloc() or kho_restore_vmalloc() returned
+ * @p: the area, not preserved; or NULL
+ *
+ * Context: may sleep.
+ */
+void kho_vfree(void *p)
+{
+	vfree(p);
+}
 
 #if IS_ENABLED(CONFIG_KEXEC_HANDOVER_KUNIT_TEST)
 #include "kexec_kho_vmalloc_test.c"

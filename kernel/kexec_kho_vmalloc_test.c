@@ -207,12 +207,37 @@ static void vmalloc_read_only_test(struct kunit *test)
 	vfree(p);
 }
 
+/* What is for the next kernel, wherever vmalloc() would find memory */
+static void valloc_test(struct kunit *test)
+{
+	struct out_test *t = test->priv;
+	size_t size = 3 * PAGE_SIZE + 1, i;
+	struct kho_vmalloc kv;
+	u8 *p = kho_valloc(size);
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_NULL(test, memchr_inv(p, 0, 4 * PAGE_SIZE));
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_TRUE(test, kho_mem_is_boot(page_address(vmalloc_to_page(p + i * PAGE_SIZE)),
+							PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, kho_preserve_vmalloc(p, &kv), 0);
+	KUNIT_EXPECT_EQ(test, be32_to_cpu(kv.pages), 4);
+	KUNIT_EXPECT_EQ(test, kho_unpreserve_vmalloc(&kv), 0);
+	KUNIT_EXPECT_EQ(test, table_crc(test), t->table);
+	kho_vfree(p);
+
+	KUNIT_EXPECT_NULL(test, kho_valloc(0));
+	KUNIT_EXPECT_NULL(test, kho_valloc(SIZE_MAX));
+	kho_vfree(NULL);
+}
+
 static struct kunit_case kho_vmalloc_cases[] = {
 	KUNIT_CASE(vmalloc_test),
 	KUNIT_CASE(vmalloc_failed_test),
 	KUNIT_CASE(vmalloc_kinds_test),
 	KUNIT_CASE(vmalloc_read_only_test),
 	KUNIT_CASE(vmalloc_stale_test),
+	KUNIT_CASE(valloc_test),
 	{ }
 };
 

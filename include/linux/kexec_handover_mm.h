@@ -46,6 +46,12 @@ void adopt_reserved_folio(struct page *page, unsigned int order);
 void adopt_reserved_pages(struct page *page, unsigned long nr);
 void refresh_memory_limits(void);
 
+/* Memory that can be preserved, for live update */
+void *kho_alloc_boot(gfp_t gfp, unsigned int order);
+void kho_free_boot(void *p, unsigned int order);
+void *kho_valloc(size_t size);
+void kho_vfree(void *p);
+
 /* kexec */
 int kho_image_init(struct kimage *image);
 void kho_image_set_page_shift(struct kimage *image, unsigned int shift);
