@@ -61,6 +61,49 @@ static const struct kho_spec_prop kho_sample_props[] = {
 	},
 };
 
+static const struct kho_spec_prop luo_props[] = {
+	{
+		.name = "sessions",
+		.doc = "Number of sessions.",
+		.type = KHO_SPEC_U32,
+		.since = 1,
+		.max = 0xffffffff,
+	},
+	{
+		.name = "files",
+		.doc = "Number of files in all of them.",
+		.type = KHO_SPEC_U32,
+		.since = 1,
+		.max = 0xffffffff,
+	},
+	{
+		.name = "session-size",
+		.doc = "Of a session in the table.",
+		.type = KHO_SPEC_U32,
+		.unit = KHO_UNIT_BYTES,
+		.since = 1,
+		.min = 68,
+		.max = 4096,
+	},
+	{
+		.name = "file-size",
+		.doc = "Of a file in the table.",
+		.type = KHO_SPEC_U32,
+		.unit = KHO_UNIT_BYTES,
+		.since = 1,
+		.min = 224,
+		.max = 4096,
+	},
+	{
+		.name = "table",
+		.doc = "A struct luo_head_be, then all sessions, then all files in their order.",
+		.type = KHO_SPEC_VMALLOC,
+		.since = 1,
+		.min = 1,
+		.max = 1,
+	},
+};
+
 static const struct kho_spec_prop kho_page_hashes_props[] = {
 	{
 		.name = "vmalloc",
@@ -303,6 +346,17 @@ const struct kho_spec_node kho_specs[] = {
 		.revision = 2,
 		.props = kho_sample_props,
 		.nr_props = ARRAY_SIZE(kho_sample_props),
+		.repeat_min = 1,
+		.repeat_max = 1,
+	},
+	{
+		.name = "liveupdate",
+		.compatible = "linux,liveupdate-v1",
+		.owner = "kernel/kexec_luo_out.c",
+		.doc = "The sessions of /dev/liveupdate, with their files.",
+		.revision = 1,
+		.props = luo_props,
+		.nr_props = ARRAY_SIZE(luo_props),
 		.repeat_min = 1,
 		.repeat_max = 1,
 	},

@@ -146,7 +146,7 @@ POOL = """/ { reserved-memory {
 	};
 }; };"""
 X86_64 = ("x86_64",)
-KUNIT = "kho=on kunit.enable=1 kunit.filter_glob=kho*"
+KUNIT = "kho=on liveupdate=on kunit.enable=1 kunit.filter_glob=kho*"
 VA_52 = "kho_logged=52-bit.Virtual.Addressing"
 # Host checks, timeouts and memory differ; everything else is in the guest scripts.
 SCENARIOS = [
@@ -235,6 +235,7 @@ SCENARIOS = [
     Scenario("gicv3", arches=ARM64, stages=3, qemu=GICV3),
     Scenario("gicv3-nolpi", arches=ARM64, script="gicv3", stages=3, qemu=GICV3,
              cmdline="kho=on irqchip.gicv3_nolpi=1"),
+    Scenario("luo", cmdline="kho=on liveupdate=on", stages=3, check=dtc_round_trip),
     Scenario("revisions", stages=3, check=dtc_round_trip),
     Scenario("unload"),
     Scenario("lockdown", arches=X86_64),
