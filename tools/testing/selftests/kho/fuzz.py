@@ -10,7 +10,7 @@ import time
 
 from common import Failure, run, say, step
 
-TARGETS = ["fdt", "nodes", "runs", "pass", "boot", "boot-64k"]
+TARGETS = ["fdt", "luo", "nodes", "runs", "pass", "boot", "boot-64k"]
 ENV = dict(os.environ, UBSAN_OPTIONS="print_stacktrace=1", ASAN_OPTIONS="detect_leaks=1")
 TEST_SECONDS = 60
 SHOW_EVERY = 15

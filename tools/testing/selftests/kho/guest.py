@@ -123,18 +123,31 @@ def command(arch, linux, build_dir):
     return out / "disk"
 
 
+def program(arch, linux, build_dir, source):
+    """A program that needs no library, from one file in C."""
+    out = build_dir / f"kho-{arch}/{source.stem}"
+    out.parent.mkdir(exist_ok=True)
+    run(["gcc" if native(arch) else f"{ARCHES[arch]['triplet']}-gcc", "-static", "-O1", "-Wall",
+         "-Wextra", "-Werror", "-D_GNU_SOURCE", "-idirafter", linux / "include/uapi", "-o", out,
+         source])
+    return out
+
+
 def root_disk(initrd, path):
     """What an initramfs has, as a disk for a kernel that is given none."""
     run(["/sbin/mke2fs", "-q", "-t", "ext2", "-d", initrd.with_suffix(""), path, "64M"])
 
 
-def disk(arch, flavours, initrd, build_dir, kho=None):
-    """flavours: name -> kernel output directory; kho: what command() gave. Returns the tar."""
+def disk(arch, flavours, initrd, build_dir, kho=None, programs=()):
+    """flavours: name -> kernel output directory; kho: what command() gave; programs: what
+    program() did. Returns the tar."""
     path = build_dir / f"guest-{arch}.tar"
     with tarfile.open(path, "w") as tar:
         tar.add(initrd, "initramfs")
         if kho:
             tar.add(kho, "kho")
+        for path in programs:
+            tar.add(path, path.name)
         for name, out in flavours.items():
             tar.add(out / ARCHES[arch]["image"], f"{name}/image")
             for ko in out.rglob("*.ko"):

@@ -68,7 +68,9 @@ def prepare(args, arch, flavours=None):
     initrd = guest.initramfs(arch, guest.userland(arch, build_dir), build_dir)
     return {"arch": arch, "initrd": initrd, "results": build_dir / "results" / arch,
             "disk": guest.disk(arch, outs, initrd, build_dir,
-                               guest.command(arch, args.linux.resolve(), build_dir)),
+                               guest.command(arch, args.linux.resolve(), build_dir),
+                               [guest.program(arch, args.linux.resolve(), build_dir,
+                                              HERE / "luo_test.c")]),
             "images": {f: out / ARCHES[arch]["image"] for f, out in outs.items()}}
 
 
