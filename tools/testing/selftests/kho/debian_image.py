@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import subprocess
-from pathlib import Path
 
 from common import ARCHES, HERE, Failure, native, run, step
 
@@ -95,14 +94,16 @@ update-grub"""
 
 def key():
     """What a disk is made of, but for the archives."""
-    files = [Path(__file__), *sorted(f for f in (HERE / "debian").rglob("*") if f.is_file())]
-    return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()
+    files = [HERE / "debian_image.py",
+             *sorted(f for f in (HERE / "debian").rglob("*") if f.is_file())]
+    return hashlib.sha256(b"".join(bytes(f.relative_to(HERE)) + f.read_bytes()
+                                   for f in files)).hexdigest()
 
 
 def disk(arch, release, where, boot_once):
     """The disk's path. boot_once(disk, kernel, initrd, commands) runs commands as root there."""
-    image, root, made_of = where / "disk.raw", where / "root", where / "disk.key"
-    if image.exists() and made_of.exists() and made_of.read_text() == key():
+    image, root, made_of, now = where / "disk.raw", where / "root", where / "disk.key", key()
+    if image.exists() and made_of.exists() and made_of.read_text() == now:
         return image
     if os.geteuid():
         raise Failure("Debian's root file system is made by mmdebstrap, as root")
@@ -118,5 +119,5 @@ def disk(arch, release, where, boot_once):
     step(f"{release} {arch}: installing GRUB there")
     boot_once(made, where / "vmlinuz", where / "initrd.img", FIRST.format(arch))
     made.rename(image)
-    made_of.write_text(key())
+    made_of.write_text(now)
     return image
