@@ -382,7 +382,7 @@ static void luo_memfd_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cpu.name_len, 0x80818283ULL);
 	KUNIT_EXPECT_EQ(test, cpu.runs, 0x90919293ULL);
 	KUNIT_EXPECT_MEMEQ(test, &cpu.list, bytes + 44, 16);
-	KUNIT_EXPECT_MEMEQ(test, &cpu.body, bytes + 60, 100);
+	KUNIT_EXPECT_MEMEQ(test, &cpu.embedded, bytes + 60, 100);
 	luo_memfd_to_be(&cpu, &back);
 	KUNIT_EXPECT_MEMEQ(test, &back, bytes, sizeof(bytes));
 }

@@ -232,11 +232,11 @@ static inline void luo_file_entry_to_be(const struct luo_file_entry *from,
  * @mode: its permissions
  * @uid: its owner
  * @gid: its group
- * @flags: O_ACCMODE, O_APPEND and the like of the descriptor
+ * @flags: of the descriptor: O_ACCMODE, O_APPEND, O_NONBLOCK and O_NOATIME
  * @name_len: of its name, without NUL
  * @runs: number of runs
  * @list: its runs and then its name, if they are not what follows
- * @body: its runs and then its name, if there is room for them
+ * @embedded: its runs and then its name, if there is room for them
  */
 struct luo_memfd_be {
 	__be64 size;
@@ -249,7 +249,7 @@ struct luo_memfd_be {
 	__be32 name_len;
 	__be32 runs;
 	struct kho_vmalloc list;
-	u8 body[100];
+	u8 embedded[100];
 } __packed __aligned(4);
 static_assert(sizeof(struct luo_memfd_be) == 160);
 
@@ -261,11 +261,11 @@ static_assert(sizeof(struct luo_memfd_be) == 160);
  * @mode: its permissions
  * @uid: its owner
  * @gid: its group
- * @flags: O_ACCMODE, O_APPEND and the like of the descriptor
+ * @flags: of the descriptor: O_ACCMODE, O_APPEND, O_NONBLOCK and O_NOATIME
  * @name_len: of its name, without NUL
  * @runs: number of runs
  * @list: its runs and then its name, if they are not what follows
- * @body: its runs and then its name, if there is room for them
+ * @embedded: its runs and then its name, if there is room for them
  */
 struct luo_memfd {
 	u64 size;
@@ -278,7 +278,7 @@ struct luo_memfd {
 	u32 name_len;
 	u32 runs;
 	struct kho_vmalloc list;
-	u8 body[100];
+	u8 embedded[100];
 };
 
 /**
@@ -299,7 +299,7 @@ static inline void luo_memfd_from_be(const struct luo_memfd_be *from,
 	to->name_len = be32_to_cpu(from->name_len);
 	to->runs = be32_to_cpu(from->runs);
 	to->list = from->list;
-	memcpy(to->body, from->body, sizeof(to->body));
+	memcpy(to->embedded, from->embedded, sizeof(to->embedded));
 }
 
 /**
@@ -320,15 +320,15 @@ static inline void luo_memfd_to_be(const struct luo_memfd *from,
 	to->name_len = cpu_to_be32(from->name_len);
 	to->runs = cpu_to_be32(from->runs);
 	to->list = from->list;
-	memcpy(to->body, from->body, sizeof(to->body));
+	memcpy(to->embedded, from->embedded, sizeof(to->embedded));
 }
 
 /**
  * struct luo_run_be - folios of one size, one after another both in a memfd and in
  *	memory, big-endian
- * @addr: the first, and in the lowest bits the order of each
+ * @addr: the first, and in the lowest bits the order of each, with pages of 4096 bytes
  * @folios: how many
- * @hole: that are not there, before the first
+ * @hole: so many times 4096 bytes are not there, before the first
  */
 struct luo_run_be {
 	__be64 addr;
@@ -339,9 +339,9 @@ static_assert(sizeof(struct luo_run_be) == 16);
 
 /**
  * struct luo_run - folios of one size, one after another both in a memfd and in memory
- * @addr: the first, and in the lowest bits the order of each
+ * @addr: the first, and in the lowest bits the order of each, with pages of 4096 bytes
  * @folios: how many
- * @hole: that are not there, before the first
+ * @hole: so many times 4096 bytes are not there, before the first
  */
 struct luo_run {
 	u64 addr;

@@ -146,8 +146,8 @@ def disk(arch, flavours, initrd, build_dir, kho=None, programs=()):
         tar.add(initrd, "initramfs")
         if kho:
             tar.add(kho, "kho")
-        for path in programs:
-            tar.add(path, path.name)
+        for made in programs:
+            tar.add(made, made.name)
         for name, out in flavours.items():
             tar.add(out / ARCHES[arch]["image"], f"{name}/image")
             for ko in out.rglob("*.ko"):
