@@ -95,10 +95,12 @@ def log_lines(linux):
 
 
 def blocks(out, page, language):
-    """[(line, text)] of the code that a page shows, as Sphinx understood it."""
+    """[(line, text)] of the code that a page shows, as Sphinx understood it; but not of files
+    that it includes, which have their own tests."""
     with (out / f".doctrees/kho/{page}.doctree").open("rb") as f:
         found = pickle.load(f).findall(nodes.literal_block)
-    return [(b.line, b.astext()) for b in found if b.get("language") == language]
+    return [(b.line, b.astext()) for b in found
+            if b.get("language") == language and not b.get("source")]
 
 
 def generate(out, page, code):
