@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Owns what the guests are given: an initramfs (busybox, Debian's kexec and fdtget,
 our scripts) and a disk that is a plain tar of kernels and modules to kexec into, and of the
-kho command."""
+kho command and the sample programs."""
 
 import os
 import re
@@ -110,12 +110,14 @@ def initramfs(arch, source, build_dir):
 
 
 def command(arch, linux, build_dir):
-    """A directory with kho, and the libraries that it loads."""
+    """A directory with kho, the libraries that it loads, and programs that need the C library."""
     out, source = build_dir / f"kho-{arch}", userland(arch, build_dir)
     make = [] if native(arch) else [f"CC={ARCHES[arch]['triplet']}-gcc --sysroot={source}"]
-    run(["make", "-s", "-C", linux / "tools/kho", f"O={out / 'build'}", *make, out / "build/kho"])
+    programs = [out / "build" / name for name in ("kho", "kho-keep", "liveupdate-memory")]
+    run(["make", "-s", "-C", linux / "tools/kho", f"O={out / 'build'}", *make, *programs])
     (out / "disk").mkdir(exist_ok=True)
-    shutil.copy2(out / "build/kho", out / "disk")
+    for program in programs:
+        shutil.copy2(program, out / "disk")
     needed = re.findall(r"\(NEEDED\).*\[(\S+)\]", run(["readelf", "-d", out / "build/kho"],
                                                        env=dict(os.environ, LC_ALL="C")))
     for path in with_libraries(source, arch, needed):

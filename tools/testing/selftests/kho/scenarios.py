@@ -174,6 +174,9 @@ SCENARIOS = [
     Scenario("abort", check=dtc_round_trip),
     Scenario("failing-notifier"),
     Scenario("tool", cmdline="kho=on reserve_mem=2M:4096:keep", check=dtc_round_trip),
+    # Of these kernels small has Unix sockets.
+    Scenario("keep", cmdline="kho=on liveupdate=on", flavour="small", stages=3, timeout=240,
+             check=dtc_round_trip),
     Scenario("too-big", cmdline="kho=on kho_scratch=64M", stages=1),
     Scenario("nokho"),
     Scenario("kdump", cmdline=f"kho=on crashkernel={{crashkernel}} {RAMOOPS}", stages=3,
