@@ -239,6 +239,8 @@ SCENARIOS = [
     Scenario("gicv3-nolpi", arches=ARM64, script="gicv3", stages=3, qemu=GICV3,
              cmdline="kho=on irqchip.gicv3_nolpi=1"),
     Scenario("luo", cmdline="kho=on liveupdate=on", stages=3, check=dtc_round_trip),
+    Scenario("luo-debug", script="luo", stages=3, timeout=240,
+             cmdline="kho=on liveupdate=on kho_second=debug"),
     Scenario("revisions", stages=3, check=dtc_round_trip),
     Scenario("unload"),
     Scenario("lockdown", arches=X86_64),
