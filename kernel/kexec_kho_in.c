@@ -287,6 +287,26 @@ static int check_early(const struct kho_mem *mem,
 	return at == mem->addr + mem->len ? 0 : -ENOENT;
 }
 
+static int check_readable(const struct in_part *p)
+{
+	bool kept = !p->x->kept || kho_all_set(p->x->kept, p->first, p->nr);
+
+	return kept ? check_hardware(p) : -ENOENT;
+}
+
+/**
+ * kho_in_has() - whether all of a range arrived, and can be read
+ * @mem: the range
+ *
+ * Context: may sleep; works from the end of setup_arch() on.
+ * Return: true if so, whoever has it by now.
+ */
+bool kho_in_has(const struct kho_mem *mem)
+{
+	guard(mutex)(&kho_in.lock);
+	return !check_early(mem, check_readable);
+}
+
 /* For all that does something with the pages themselves */
 static int check_range(const struct kho_mem *mem,
 		       int (*check)(const struct in_part *p))

@@ -267,6 +267,7 @@ static inline bool kho_ram_is_sound(u64 addr, u64 len)
 extern struct mutex kho_track_lock;
 
 bool kho_track_has(unsigned long pfn, unsigned long nr, bool folio);
+bool kho_track_has_all(unsigned long pfn, unsigned long nr);
 int kho_track_add_page(struct page *page);
 void kho_track_drop_page(unsigned long pfn);
 int kho_track_change(void);
@@ -431,6 +432,7 @@ extern u64 kho_firmware_bytes;
 extern struct kho_in kho_in;
 
 struct kho_extent *kho_search_extent(u64 addr);
+bool kho_in_has(const struct kho_mem *mem);
 bool kho_in_has_owner(unsigned long pfn);
 
 /**

@@ -226,6 +226,20 @@ bool kho_track_has(unsigned long pfn, unsigned long nr, bool folio)
 		is_all_preserved(pfn, end) && !is_any_joined(pfn, end);
 }
 
+/**
+ * kho_track_has_all() - whether all of some memory is preserved, however
+ * @pfn: the first page
+ * @nr:  how many
+ *
+ * Context: may sleep.
+ * Return: true if so.
+ */
+bool kho_track_has_all(unsigned long pfn, unsigned long nr)
+{
+	guard(mutex)(&kho_track_lock);
+	return is_all_preserved(pfn, pfn + nr);
+}
+
 /* A folio, or block, that a range cuts is pages from then on: have bits for them */
 static int prepare_cut(unsigned long pfn)
 {

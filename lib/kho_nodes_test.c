@@ -5,6 +5,7 @@
 #include "../include/linux/liveupdate_node.h"
 #include "../kernel/kexec_kho_page_hashes_node.h"
 #include "../kernel/kexec_kho_reserve_mem_node.h"
+#include "../kernel/kexec_kho_subtrees_node.h"
 #include "../samples/kho/kho_sample_node.h"
 #include "kho_bench_node.h"
 #include "test_kho_faults_node.h"
@@ -179,6 +180,154 @@ static int kho_sample_get_any(const void *fdt, int node, void *p)
 static void kho_sample_give_any(const void *p)
 {
 	kho_sample_return(p);
+}
+
+static void kho_subtrees_fill(void *p, bool most)
+{
+}
+
+static const char *kho_subtrees_spoil(void *p, unsigned int i)
+{
+	switch (i) {
+	default:
+		return NULL;
+	}
+}
+
+static const struct bad_prop kho_subtrees_bad[] = {
+	{ }
+};
+
+static const struct good_prop kho_subtrees_good[] = {
+	{ }
+};
+
+static void kho_subtrees_subtree_fill(void *p, bool most)
+{
+	struct kho_subtrees_subtree *n = p;
+
+	*n = (struct kho_subtrees_subtree){ };
+	fill_text(n->label, most ? sizeof(n->label) : 2);
+	n->phys = most ? 0x102030405060708ULL : 0;
+	n->size = most ? 0x102030405060708ULL : 0x1ULL;
+}
+
+static const char *kho_subtrees_subtree_spoil(void *p, unsigned int i)
+{
+	struct kho_subtrees_subtree *n = p;
+
+	switch (i) {
+	case 0:
+		memset(n->label, 'x', sizeof(n->label));
+		return "label";
+	case 1:
+		strscpy(n->label, "\a");
+		return "label";
+	case 2:
+		strscpy(n->label, "\x7f");
+		return "label";
+	case 3:
+		strscpy(n->label, "\xe4");
+		return "label";
+	case 4:
+		fill_text(n->label, 1);
+		return "label";
+	case 5:
+		n->phys = 4;
+		return "phys";
+	case 6:
+		n->size = 0ULL;
+		return "size";
+	default:
+		return NULL;
+	}
+}
+
+static const struct bad_prop kho_subtrees_subtree_bad[] = {
+	{ "label", GONE, 0 },
+	{ "label", TEXT, 65 },
+	{ "label", NO_NUL, 64 },
+	{ "label", TWO_TEXTS, 4 },
+	{ "label", BELL, 2 },
+	{ "label", DEL, 2 },
+	{ "label", LATIN, 2 },
+	{ "label", TEXT, 1 },
+	{ "phys", GONE, 0 },
+	{ "phys", ZEROES, 9 },
+	{ "phys", ZEROES, 16 },
+	{ "phys", NUMBER, 8, 0x4 },
+	{ "size", GONE, 0 },
+	{ "size", ZEROES, 9 },
+	{ "size", ZEROES, 16 },
+	{ "size", NUMBER, 8 },
+	{ }
+};
+
+static const struct good_prop kho_subtrees_subtree_good[] = {
+	{ "phys", 8, 0x102030405060708 },
+	{ "size", 8, 0x102030405060708 },
+	{ }
+};
+
+static int kho_subtrees_subtree_put_nr(void *fdt, unsigned int nr)
+{
+	struct kho_subtrees_subtree n;
+
+	kho_subtrees_subtree_fill(&n, true);
+	fill_key(n.label, sizeof(n.label), nr);
+	return kho_subtrees_put_subtree(fdt, nr, &n);
+}
+
+static const struct sub_test kho_subtrees_subs[] = {
+	{
+		.prefix = "subtree-",
+		.key = "label",
+		.max = 64,
+		.put = kho_subtrees_subtree_put_nr,
+		.next = kho_subtrees_next_subtree,
+		.find_key = kho_subtrees_find_subtree,
+	},
+	{ }
+};
+
+static int kho_subtrees_put_any(void *fdt, const void *p)
+{
+	unsigned int i;
+	int err;
+
+	err = kho_subtrees_begin(fdt);
+	for (i = 0; !err && i < 64; i++)
+		err = kho_subtrees_subtree_put_nr(fdt, i);
+	return err ?: kho_subtrees_end(fdt);
+}
+
+static int kho_subtrees_find_any(const void *fdt)
+{
+	return kho_subtrees_find(fdt);
+}
+
+static int kho_subtrees_get_any(const void *fdt, int node, void *p)
+{
+	return kho_subtrees_get(fdt, node);
+}
+
+static int kho_subtrees_subtree_put_any(void *fdt, const void *p)
+{
+	return kho_subtrees_begin(fdt) ?:
+	       kho_subtrees_put_subtree(fdt, 63, p) ?:
+	       kho_subtrees_end(fdt);
+}
+
+static int kho_subtrees_subtree_find_any(const void *fdt)
+{
+	int node = kho_subtrees_find(fdt);
+
+	return node < 0 ? node : kho_subtrees_next_subtree(fdt, node, 0);
+}
+
+static int kho_subtrees_subtree_get_any(const void *fdt, int node, void *p)
+{
+	return kho_subtrees_get_subtree(fdt, node, p);
 }
 
 static void luo_fill(void *p, bool most)
@@ -892,6 +1041,30 @@ static const struct node_test node_tests[] = {
 		.give = kho_sample_give_any,
 	},
 	{
+		.name = "kho-subtrees",
+		.desc = "kho-subtrees",
+		.fill = kho_subtrees_fill,
+		.spoil = kho_subtrees_spoil,
+		.bad = kho_subtrees_bad,
+		.good = kho_subtrees_good,
+		.subs = kho_subtrees_subs,
+		.put = kho_subtrees_put_any,
+		.find = kho_subtrees_find_any,
+		.get = kho_subtrees_get_any,
+	},
+	{
+		.name = "kho-subtrees",
+		.desc = "subtree-{index}",
+		.size = sizeof(struct kho_subtrees_subtree),
+		.fill = kho_subtrees_subtree_fill,
+		.spoil = kho_subtrees_subtree_spoil,
+		.bad = kho_subtrees_subtree_bad,
+		.good = kho_subtrees_subtree_good,
+		.put = kho_subtrees_subtree_put_any,
+		.find = kho_subtrees_subtree_find_any,
+		.get = kho_subtrees_subtree_get_any,
+	},
+	{
 		.name = "liveupdate",
 		.desc = "liveupdate",
 		.size = sizeof(struct luo_node),
@@ -968,7 +1141,7 @@ static const struct node_test node_tests[] = {
 	},
 };
 
-#define TEST_FDT_MAX	20480
+#define TEST_FDT_MAX	122880
 
 #include "kho_nodes_test_cases.h"
 

@@ -6,11 +6,12 @@
  * devicetree, the handover FDT, and keeps the memory that this mentions from
  * being reused; the incoming kernel finds both as they were. Start with
  * Documentation/kho/driver.rst; contexts and errors are with the functions, in
- * kernel/kexec_kho_{out,track,vmalloc,scratch,in}.c.
+ * kernel/kexec_kho_{out,track,vmalloc,scratch,in,subtree}.c.
  */
 #ifndef LINUX_KEXEC_HANDOVER_H
 #define LINUX_KEXEC_HANDOVER_H
 
+#include <linux/err.h>
 #include <linux/errno.h>
 #include <linux/types.h>
 
@@ -93,6 +94,14 @@ void kho_return_mem(const struct kho_mem *mem);
 struct folio *kho_restore_folio(phys_addr_t phys);
 struct page *kho_restore_pages(phys_addr_t phys, unsigned long nr_pages);
 void *kho_restore_vmalloc(const struct kho_vmalloc *kv);
+
+/* What drivers of mainline call: in the old kernel, and in the new one */
+int kho_add_subtree(const char *name, void *blob, size_t size);
+void kho_remove_subtree(void *blob);
+void *kho_alloc_preserve(size_t size);
+void kho_unpreserve_free(void *mem);
+int kho_retrieve_subtree(const char *name, phys_addr_t *phys, size_t *size);
+void kho_restore_free(void *mem);
 
 #else /* !CONFIG_KEXEC_HANDOVER */
 
@@ -205,6 +214,34 @@ static inline struct page *kho_restore_pages(phys_addr_t phys,
 static inline void *kho_restore_vmalloc(const struct kho_vmalloc *kv)
 {
 	return NULL;
+}
+
+static inline int kho_add_subtree(const char *name, void *blob, size_t size)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void kho_remove_subtree(void *blob)
+{
+}
+
+static inline void *kho_alloc_preserve(size_t size)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static inline void kho_unpreserve_free(void *mem)
+{
+}
+
+static inline int kho_retrieve_subtree(const char *name, phys_addr_t *phys,
+				       size_t *size)
+{
+	return -ENOENT;
+}
+
+static inline void kho_restore_free(void *mem)
+{
 }
 
 #endif /* CONFIG_KEXEC_HANDOVER */

@@ -61,6 +61,47 @@ static const struct kho_spec_prop kho_sample_props[] = {
 	},
 };
 
+static const struct kho_spec_prop kho_subtrees_subtree_props[] = {
+	{
+		.name = "label",
+		.doc = "What the driver calls it.",
+		.type = KHO_SPEC_STRING,
+		.since = 1,
+		.min = 2,
+		.max = 64,
+	},
+	{
+		.name = "phys",
+		.doc = "Where it begins.",
+		.type = KHO_SPEC_U64,
+		.unit = KHO_UNIT_PHYS,
+		.since = 1,
+		.max = 0xffffffffffffffff,
+		.align = 8,
+	},
+	{
+		.name = "size",
+		.doc = "Its length.",
+		.type = KHO_SPEC_U64,
+		.unit = KHO_UNIT_BYTES,
+		.since = 1,
+		.min = 1,
+		.max = 0xffffffffffffffff,
+	},
+};
+
+static const struct kho_spec_node kho_subtrees_subnodes[] = {
+	{
+		.name = "subtree-{index}",
+		.doc = "One blob, whose format and whose memory are its driver's affair.",
+		.revision = 1,
+		.props = kho_subtrees_subtree_props,
+		.nr_props = ARRAY_SIZE(kho_subtrees_subtree_props),
+		.repeat_max = 64,
+		.repeat_key = "label",
+	},
+};
+
 static const struct kho_spec_prop luo_props[] = {
 	{
 		.name = "sessions",
@@ -346,6 +387,17 @@ const struct kho_spec_node kho_specs[] = {
 		.revision = 2,
 		.props = kho_sample_props,
 		.nr_props = ARRAY_SIZE(kho_sample_props),
+		.repeat_min = 1,
+		.repeat_max = 1,
+	},
+	{
+		.name = "kho-subtrees",
+		.compatible = "linux,kho-subtrees-v1",
+		.owner = "kernel/kexec_kho_subtree.c",
+		.doc = "What drivers have added by name, with kho_add_subtree().",
+		.revision = 1,
+		.subnodes = kho_subtrees_subnodes,
+		.nr_subnodes = ARRAY_SIZE(kho_subtrees_subnodes),
 		.repeat_min = 1,
 		.repeat_max = 1,
 	},

@@ -24,7 +24,8 @@ BUSY = "no_timer_check rcupdate.rcu_cpu_stall_timeout=300"
 PATIENCE = 10
 SUITES = ("kho_bitmaps", "kho_boot", "kho_fdt", "kho_fdt_table", "kho_gaps", "kho_image",
           "kho_in", "kho_in_chunk", "kho_in_sysfs", "kho_out", "kho_out_refusal", "kho_ram",
-          "kho_runs", "kho_table", "kho_table_file", "kho_track", "kho_vmalloc")
+          "kho_runs", "kho_subtree", "kho_subtree_in", "kho_table", "kho_table_file", "kho_track",
+          "kho_vmalloc")
 
 
 def command(arch, scenario, kernel, initrd, disk, cmdline):
