@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 help: ## this list
 	@echo 'make TARGET [ARCH=x86_64|arm64] [ACCEL=kvm]'
-	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 15
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 18
 
 # What they need for an architecture is installed only when it is asked for.
 demo shell kernel: SETUP := $(or $(ARCH),x86_64)
@@ -15,6 +15,7 @@ soak: SETUP := $(or $(ARCH),all)
 fuzz: SETUP := none fuzz
 bench: SETUP := $(or $(ARCH),x86_64) bench
 cross: SETUP := none cross
+mainline-tests: SETUP := $(or $(ARCH),all)
 docs: SETUP := none docs
 deb: SETUP := $(or $(ARCH),none) deb
 test-debian: SETUP := $(or $(ARCH),x86_64) debian
@@ -41,6 +42,9 @@ soak: tree ## long chains of kernels with random handovers, 10 minutes or more; 
 bench: tree ## count the instructions of handovers; ROWS=0,1k measures a few, MAINLINE=1 mainline too
 	@tools/testing/selftests/kho/bench.py $(ARCH:%=--arch %) --linux build/linux --build build --rows '$(ROWS)' \
 		$(if $(MAINLINE),--mainline) $(if $(PROFILE),--rows $(PROFILE) --profile)
+
+mainline-tests: tree ## run mainline's own KHO tests, as they are, on this kernel
+	@tools/testing/selftests/kho/mainline_tests.py $(ARCH:%=--arch %) --linux build/linux --build build
 
 cross: tree ## check that without the option nothing is different, on 6 architectures
 	@tools/testing/selftests/kho/cross.py $(ARCH:%=--arch %) --linux build/linux --build build
@@ -87,4 +91,4 @@ setup: ## install the Debian packages that are missing
 clean: ## remove everything generated
 	rm -rf build
 
-.PHONY: help demo test test-debian fuzz soak bench cross docs deb shell kernel tree patches specs check setup clean
+.PHONY: help demo test test-debian fuzz soak bench mainline-tests cross docs deb shell kernel tree patches specs check setup clean

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Owns the mainline kernel that bench.py compares with: the newest whose source Debian
-packages, whatever this machine's release, and the benchmark's client in it."""
+"""Owns the mainline kernel that bench.py compares with, and whose tests mainline_tests.py
+runs: the newest whose source Debian packages, whatever this machine's release, and the
+benchmark's client in it."""
 
 import platform
 import re
@@ -77,12 +78,18 @@ def copy_client(linux, tree):
     return text
 
 
-def prepare(linux, build_dir):
-    """Returns the tree, and what identifies its contents. It is fetched once."""
+def source(build_dir):
+    """Returns the tree, and which package it is from. It is fetched once."""
     tree, stamp = build_dir / "mainline", build_dir / "mainline/.package"
     if not stamp.exists():
         deb = fetch(build_dir / "mainline-apt")
         unpack(deb, tree)
         stamp.write_text(deb.name)
         shutil.rmtree(build_dir / "mainline-apt")
-    return tree, stamp.read_text() + copy_client(linux, tree)
+    return tree, stamp.read_text()
+
+
+def prepare(linux, build_dir):
+    """Returns the tree with the client in it, and what identifies its contents."""
+    tree, package = source(build_dir)
+    return tree, package + copy_client(linux, tree)
