@@ -125,13 +125,12 @@ def command(arch, linux, build_dir):
     return out / "disk"
 
 
-def program(arch, linux, build_dir, source):
-    """A program that needs no library, from one file in C."""
+def program(arch, linux, build_dir, source, *more):
+    """A program that needs no library, called as its first file in C is."""
     out = build_dir / f"kho-{arch}/{source.stem}"
     out.parent.mkdir(exist_ok=True)
     run(["gcc" if native(arch) else f"{ARCHES[arch]['triplet']}-gcc", "-static", "-O1", "-Wall",
-         "-Wextra", "-Werror", "-D_GNU_SOURCE", "-idirafter", linux / "include/uapi", "-o", out,
-         source])
+         "-D_GNU_SOURCE=", "-idirafter", linux / "include/uapi", "-o", out, source, *more])
     return out
 
 

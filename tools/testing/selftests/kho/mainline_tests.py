@@ -10,6 +10,7 @@ import sys
 import tarfile
 from pathlib import Path
 
+import guest
 import kernel
 import mainline
 from common import ARCHES, HERE, Failure, log_to, run, say, step
@@ -30,17 +31,34 @@ def build_module(make, source, work):
     return work / f"{source.stem}.ko"
 
 
-def test_kho(args, arch, tree):
+def add(ready, *files):
+    """Puts files where the guest finds them as /boot/mainline/NAME."""
+    with tarfile.open(ready["disk"], "a") as tar:
+        for path in files:
+            tar.add(path, f"mainline/{path.name}")
+
+
+def test_kho(args, arch, tree, ready):
     """lib/test_kho.c preserves folios at random, and finds them after a kexec."""
-    ready = prepare(args, arch, ["main"])
     make = kernel.command(arch, args.linux, args.build / f"kernel/{arch}-main", os.cpu_count())
     module = build_module(make, tree / "lib/test_kho.c", args.build / f"mainline-tests/{arch}")
-    with tarfile.open(ready["disk"], "a") as tar:
-        tar.add(module, "mainline/test_kho.ko")
+    add(ready, module)
     return run_one(ready, Scenario("mainline-test-kho", check=dtc_round_trip))
 
 
-SUITES = {"test_kho": test_kho}
+def liveupdate(args, arch, tree, ready):
+    """tools/testing/selftests/liveupdate: /dev/liveupdate, before a kexec and after it."""
+    where = tree / "tools/testing/selftests/liveupdate"
+    add(ready, *(guest.program(arch, args.linux, args.build, where / f"{name}.c",
+                               where / "lib/lu_utils.c", f"-I{where}/lib/include", f"-I{where}/..")
+                 for name in LIVEUPDATE))
+    return run_one(ready, Scenario("mainline-liveupdate", cmdline="kho=on liveupdate=on",
+                                   check=dtc_round_trip))
+
+
+LIVEUPDATE = ["liveupdate", "luo_kexec_simple", "luo_multi_session", "luo_stress_files",
+              "luo_stress_sessions"]
+SUITES = {"test_kho": test_kho, "liveupdate": liveupdate}
 
 
 def arguments():
@@ -53,9 +71,9 @@ def arguments():
     return args
 
 
-def attempt(suite, args, arch, tree):
+def attempt(suite, args, arch, tree, ready):
     try:
-        return SUITES[suite](args, arch, tree)
+        return SUITES[suite](args, arch, tree, ready)
     except Failure as e:
         say(f"FAILED {arch} {suite}: {e}")
         return [("failed", suite)]
@@ -66,8 +84,11 @@ def main():
     log_to(args.build / "mainline-tests.log")
     tree, package = mainline.source(args.build)
     step(f"tests of {package}")
-    return total([attempt(suite, args, arch, tree) for arch in ([args.arch] if args.arch else ARCHES)
-                  for suite in SUITES])
+    results = []
+    for arch in [args.arch] if args.arch else ARCHES:
+        ready = prepare(args, arch, ["main"])
+        results += [attempt(suite, args, arch, tree, ready) for suite in SUITES]
+    return total(results)
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def prepare(args, arch, flavours=None):
             "disk": guest.disk(arch, outs, initrd, build_dir,
                                guest.command(arch, args.linux.resolve(), build_dir),
                                [guest.program(arch, args.linux.resolve(), build_dir,
-                                              HERE / "luo_test.c")]),
+                                              HERE / "luo_test.c", "-Wextra", "-Werror")]),
             "images": {f: out / ARCHES[arch]["image"] for f, out in outs.items()}}
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# Owns the scenario luo-mainline: mainline's own programs for /dev/liveupdate, unmodified,
+# Owns the scenario mainline-liveupdate: mainline's own programs for /dev/liveupdate, unmodified,
 # pass on both sides of a kexec.
 KEXEC="luo_kexec_simple luo_multi_session luo_stress_files luo_stress_sessions"
 
@@ -23,10 +23,11 @@ case $kho_stage in
 	for t in $KEXEC; do
 		ksft $t -s 1
 	done
+	activate
 	kexec_to main
 	;;
 1)
-	check "the handover was accepted" is $FW/status accepted
+	check_arrival main
 	for t in $KEXEC; do
 		ksft $t -s 2
 	done
