@@ -315,7 +315,7 @@ static int __init luo_init(void)
 
 	if (!liveupdate_enabled()) {
 		if (luo_find(kho_get_fdt()) != -ENOENT)
-			pr_warn("sessions were handed over, and liveupdate=on is not on the command line: what is preserved of them stays reserved\n");
+			pr_warn("sessions were handed over, and liveupdate=on was not said: what is preserved of them stays reserved\n");
 		return 0;
 	}
 

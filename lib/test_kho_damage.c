@@ -6,6 +6,8 @@
  * table and the bits of its chunks, where the next kernel reads them, what it is
  * ordered to, or what follows from a seed, and corrects the checksums if told to.
  *
+ * What is written at the jump only, the table of sessions, is damaged then.
+ *
  * An order is written to the parameter "order". WHERE in it is one of the places
  * below, or a property: /name, or /node/name, with its header from offset -12 on.
  */
@@ -15,8 +17,10 @@
 #include <linux/crc32.h>
 #include <linux/io.h>
 #include <linux/libfdt.h>
+#include <linux/liveupdate_node.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/notifier.h>
 #include <linux/prandom.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -413,6 +417,42 @@ static int set_order(const char *text, const struct kernel_param *kp)
 	return pristine ? obey(text) : -ENODEV;
 }
 
+/*
+ * Sessions, see kernel/kexec_luo_out.c
+ */
+
+static int luo_at = -1;
+module_param(luo_at, int, 0444);
+MODULE_PARM_DESC(luo_at, "flip a bit of this byte of the table of sessions, at the jump");
+
+/* The table is a vmalloc area: a page of addresses, of which the first is that of the next */
+static u8 *find_luo(const void *fdt, unsigned int at)
+{
+	int node = fdt_subnode_offset(fdt, 0, LUO_NODE), len;
+	const struct kho_vmalloc *kv = node < 0 ? NULL : fdt_getprop(fdt, node, "table", &len);
+	const __be64 *list;
+
+	if (!kv || at >= be32_to_cpu(kv->pages) << PAGE_SHIFT)
+		return NULL;
+	list = phys_to_virt(be64_to_cpu(kv->first));
+	return phys_to_virt(be64_to_cpu(list[1 + at / PAGE_SIZE])) + at % PAGE_SIZE;
+}
+
+static int luo_notify(struct notifier_block *nb, unsigned long event, void *fdt)
+{
+	u8 *p = event == KEXEC_KHO_JUMP ? find_luo(phys_to_virt(window), luo_at) : NULL;
+
+	if (p)
+		*p ^= 1;
+	return NOTIFY_DONE;
+}
+
+/* After all that write it */
+static struct notifier_block luo_nb = {
+	.notifier_call = luo_notify,
+	.priority = INT_MIN,
+};
+
 static const struct kernel_param_ops order_ops = {
 	.set = set_order,
 };
@@ -490,6 +530,9 @@ static int __init damage_init(void)
 {
 	int err = find_fdt() ?: find_table();
 
+	/* That aborts the handover, and the jump makes another in the same place */
+	if (!err && luo_at >= 0)
+		err = register_kho_notifier(&luo_nb);
 	if (err)
 		forget_all();
 	return err;
@@ -497,6 +540,8 @@ static int __init damage_init(void)
 
 static void __exit damage_exit(void)
 {
+	if (luo_at >= 0)
+		unregister_kho_notifier(&luo_nb);
 	forget_all();
 }
 

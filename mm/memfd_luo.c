@@ -19,6 +19,7 @@
 #include <linux/init.h>
 #include <linux/kexec_handover.h>
 #include <linux/liveupdate.h>
+#include <linux/memblock.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/pagemap.h>

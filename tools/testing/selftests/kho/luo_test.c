@@ -138,6 +138,7 @@ struct piece {
  * @pos:    of the descriptor, changed after it is preserved
  * @open:   flags of another descriptor, which is the one that is preserved; 0 if none is
  * @blocks: at most so many pages are in it
+ * @huge:   in large pages, if there are any
  */
 struct kind {
 	const char *name;
@@ -151,6 +152,7 @@ struct kind {
 	unsigned long pos;
 	int open;
 	unsigned long blocks;
+	bool huge;
 };
 
 #define LONG_NAME "a name of as many bytes as a memfd's can have " \
@@ -163,7 +165,7 @@ static const struct kind kinds[] = {
 	{ .name = "empty" },
 	{ "small", .size = 17, .piece = { { 0, 17 } }, .pos = 5 },
 	{ "partial", .size = 3 * PAGE + 100, .piece = { { 0, 3 * PAGE + 100 } } },
-	{ "large", .size = 8 * MIB, .piece = { { 0, 8 * MIB } } },
+	{ "large", .size = 8 * MIB, .piece = { { 0, 8 * MIB } }, .huge = true },
 	{ "empty-but-large", .size = 64 * GIB, .blocks = 1 },
 	{ "sparse", .size = 1024 * GIB,
 	  .piece = { { 0, 10 }, { GIB + 5, 3 * PAGE }, { 1024 * GIB - 7, 7 } }, .blocks = 8 },
@@ -204,11 +206,13 @@ static void write_piece(int fd, const struct kind *k, const struct piece *p)
 	unsigned long start = p->at & -PAGE, i;
 	uint8_t *map, *buf;
 
-	if (p->late) {
+	if (p->late || k->huge) {
 		map = mmap(NULL, p->at - start + p->len, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
 			   start);
 		if (map == MAP_FAILED)
 			die("mmap");
+		if (k->huge)
+			madvise(map, p->len, MADV_HUGEPAGE);
 		for (i = 0; i < p->len; i++)
 			map[p->at - start + i] = byte_at(k, p->at + i);
 		munmap(map, p->at - start + p->len);
@@ -470,6 +474,26 @@ static void get(bool again)
 	stay();
 }
 
+/* Of what was released meanwhile: each has an error, and is no more than that */
+static void get_lost(void)
+{
+	int s = session(LIVEUPDATE_IOCTL_RETRIEVE_SESSION, SESSION), fd;
+	const struct kind *k;
+
+	if (s < 0)
+		die("RETRIEVE_SESSION");
+	for (k = kinds; k < kinds + NR_KINDS; k++) {
+		test = k == kinds + NR_KINDS - 1 ? "long-name" : k->name;
+		fd = retrieve(s, 100 + (k - kinds));
+		if (k->piece->len)
+			fails("it cannot be had", fd, EIO);
+		else
+			check(fd, k);
+	}
+	report(!finish(s), "the session can be finished");
+	exit(0);
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -478,8 +502,10 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!strcmp(what, "put"))
 		put();
+	if (!strcmp(what, "get") && argc > 2 && !strcmp(argv[2], "lost"))
+		get_lost();
 	if (!strcmp(what, "get"))
 		get(argc > 2);
-	fprintf(stderr, "usage: luo_test put | get [again]\n");
+	fprintf(stderr, "usage: luo_test put | get [again | lost]\n");
 	return 1;
 }
