@@ -101,6 +101,7 @@ static int give_file(const struct luo_op *op, struct luo_session *s, union luo_c
 	file = err ? ERR_PTR(err) : op->fn(s, cmd);
 	if (IS_ERR(file)) {
 		put_unused_fd(*fd);
+		put_user(-1, (s32 __user *)(arg + op->fd_at));
 		return PTR_ERR(file);
 	}
 	fd_install(*fd, file);
@@ -112,7 +113,7 @@ static long do_ioctl(const struct luo_op *ops, unsigned int base, unsigned int n
 {
 	unsigned int at = _IOC_NR(nr) - base;
 	void __user *user = (void __user *)arg;
-	const struct luo_op *op = &ops[at];
+	const struct luo_op *op;
 	union luo_cmd cmd = { };
 	u32 size;
 	int err;
@@ -122,10 +123,14 @@ static long do_ioctl(const struct luo_op *ops, unsigned int base, unsigned int n
 		return -EINVAL;
 	if (get_user(size, (u32 __user *)user))
 		return -EFAULT;
+	op = &ops[at];
 	if (op->cmd != nr)
 		return -ENOTTY;
 	if (size < op->size)
 		return -EINVAL;
+	/* All of it is looked at */
+	if (size > PAGE_SIZE)
+		return -E2BIG;
 	err = copy_struct_from_user(&cmd, op->size, user, size);
 	if (err)
 		return err;
@@ -138,28 +143,27 @@ static long do_ioctl(const struct luo_op *ops, unsigned int base, unsigned int n
 /* PRESERVE_FD and FINISH keep a handover from being written meanwhile */
 static int lock_changing(struct luo_session *s)
 {
-	if (down_read_killable(&luo_dump))
+	if (mutex_lock_killable(&s->lock))
 		return -EINTR;
-	if (!mutex_lock_killable(&s->lock))
+	if (!down_read_killable(&luo_dump))
 		return 0;
-	up_read(&luo_dump);
+	mutex_unlock(&s->lock);
 	return -EINTR;
 }
 
 static void unlock_changing(struct luo_session *s)
 {
-	mutex_unlock(&s->lock);
 	up_read(&luo_dump);
+	mutex_unlock(&s->lock);
 }
 
-static int preserve(struct luo_session *s, struct file *file, u64 token)
+static int preserve_file(struct luo_session *s, struct file *file, u64 token)
 {
 	int err = lock_changing(s);
 
 	if (err)
 		return err;
-	err = s->kind == LUO_OUTGOING ? kho_abort() : -EINVAL;
-	err = err ?: luo_file_preserve(s, file, token);
+	err = s->kind == LUO_OUTGOING ? luo_file_preserve(s, file, token) : -EINVAL;
 	unlock_changing(s);
 	return err;
 }
@@ -171,24 +175,27 @@ static struct file *preserve_fd(struct luo_session *s, union luo_cmd *cmd)
 
 	if (!file)
 		return ERR_PTR(-EBADF);
-	err = preserve(s, file, cmd->put.token);
+	err = preserve_file(s, file, cmd->put.token);
 	fput(file);
 	return ERR_PTR(err);
 }
 
 static struct file *retrieve_fd(struct luo_session *s, union luo_cmd *cmd)
 {
-	struct file *file = ERR_PTR(-EINVAL);
+	struct file *file;
 
 	if (mutex_lock_killable(&s->lock))
 		return ERR_PTR(-EINTR);
+	/* Of one that was finished, no token is known any more */
 	if (s->kind == LUO_INCOMING)
 		file = luo_file_retrieve(s, cmd->get.token);
+	else
+		file = ERR_PTR(s->retrieved ? -ENOENT : -EINVAL);
 	mutex_unlock(&s->lock);
 	return file;
 }
 
-static struct file *finish(struct luo_session *s, union luo_cmd *cmd)
+static struct file *finish_session(struct luo_session *s, union luo_cmd *cmd)
 {
 	int err;
 
@@ -197,7 +204,10 @@ static struct file *finish(struct luo_session *s, union luo_cmd *cmd)
 	err = lock_changing(s);
 	if (err)
 		return ERR_PTR(err);
-	err = s->kind == LUO_INCOMING ? luo_session_finish(s) : -EINVAL;
+	if (s->kind == LUO_INCOMING)
+		err = luo_session_finish(s);
+	else
+		err = s->retrieved ? 0 : -EINVAL;
 	unlock_changing(s);
 	return ERR_PTR(err);
 }
@@ -215,7 +225,8 @@ static const struct luo_op luo_session_ops[] = {
 	  preserve_fd },
 	{ LIVEUPDATE_SESSION_RETRIEVE_FD, sizeof(struct liveupdate_session_retrieve_fd),
 	  retrieve_fd, offsetof(struct liveupdate_session_retrieve_fd, fd) },
-	{ LIVEUPDATE_SESSION_FINISH, sizeof(struct liveupdate_session_finish), finish },
+	{ LIVEUPDATE_SESSION_FINISH, sizeof(struct liveupdate_session_finish),
+	  finish_session },
 	{ LIVEUPDATE_SESSION_GET_NAME, sizeof(struct liveupdate_session_get_name), get_name },
 };
 

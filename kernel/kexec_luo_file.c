@@ -8,6 +8,7 @@
 #include <linux/export.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/kexec_handover.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -18,7 +19,7 @@ static LIST_HEAD(luo_handlers);
 static DECLARE_RWSEM(luo_handlers_lock);
 
 /* Files of all outgoing sessions, by what no two of them can have in common */
-static DEFINE_XARRAY(luo_ids);
+static DEFINE_XARRAY_FLAGS(luo_ids, XA_FLAGS_ACCOUNT);
 
 static struct liveupdate_file_handler *find_handler(const char *compatible)
 {
@@ -119,17 +120,29 @@ int luo_file_add(struct luo_session *s, struct luo_file *f)
 
 	if (err)
 		return err == -EBUSY ? -EEXIST : err;
+	guard(mutex)(&luo_lock);
 	list_add_tail(&f->list, &s->files);
 	s->nr++;
 	return 0;
 }
 
-/* Also for one that has just been made */
-static void forget(struct luo_session *s, struct luo_file *f)
+/* What can be known before changes nothing of a handover that is active */
+static int check_file(struct luo_session *s, struct luo_file *f, struct file *file)
 {
-	xa_erase(&s->tokens, f->token);
-	list_del(&f->list);
-	s->nr--;
+	if (xa_load(&s->tokens, f->token))
+		return -EEXIST;
+	f->handler = get_handler_for(file);
+	if (!f->handler)
+		return -ENOENT;
+	f->args.handler = f->handler;
+	f->args.file = get_file(file);
+	f->id = f->handler->ops->get_id ? f->handler->ops->get_id(file) :
+					  (unsigned long)file_inode(file);
+	return xa_insert(&luo_ids, f->id, f, GFP_KERNEL);
+}
+
+static void free_file(struct luo_file *f)
+{
 	if (f->args.file)
 		fput(f->args.file);
 	if (f->handler)
@@ -137,26 +150,25 @@ static void forget(struct luo_session *s, struct luo_file *f)
 	kfree(f);
 }
 
-static int preserve(struct luo_file *f, struct file *file)
+static void forget_file(struct luo_session *s, struct luo_file *f)
 {
-	const struct liveupdate_file_ops *ops;
-	int err;
+	xa_erase(&s->tokens, f->token);
+	scoped_guard(mutex, &luo_lock) {
+		list_del(&f->list);
+		s->nr--;
+	}
+	free_file(f);
+}
 
-	f->handler = get_handler_for(file);
-	if (!f->handler)
-		return -ENOENT;
-	ops = f->handler->ops;
+static int call_preserve(struct luo_session *s, struct luo_file *f)
+{
+	int err = kho_abort() ?: f->handler->ops->preserve(&f->args);
 
-	f->id = ops->get_id ? ops->get_id(file) : (unsigned long)file_inode(file);
-	err = xa_insert(&luo_ids, f->id, f, GFP_KERNEL);
 	if (err)
 		return err;
-
-	f->args.handler = f->handler;
-	f->args.file = get_file(file);
-	err = ops->preserve(&f->args);
+	err = luo_file_add(s, f);
 	if (err)
-		xa_erase(&luo_ids, f->id);
+		f->handler->ops->unpreserve(&f->args);
 	return err;
 }
 
@@ -169,7 +181,7 @@ static int preserve(struct luo_file *f, struct file *file)
  * Context: holds the session's lock, and luo_dump; may sleep, for minutes if the file is
  * large.
  * Return: 0; -EEXIST if the token is in use; -ENOENT if no handler knows such files;
- * -EBUSY if the file is in a session; -ENOMEM; what the handler says.
+ * -EBUSY if the file is in a session, or during the jump; -ENOMEM; what the handler says.
  */
 int luo_file_preserve(struct luo_session *s, struct file *file, u64 token)
 {
@@ -180,14 +192,14 @@ int luo_file_preserve(struct luo_session *s, struct file *file, u64 token)
 	if (!f)
 		return -ENOMEM;
 
-	err = luo_file_add(s, f);
-	if (err) {
-		kfree(f);
-		return err;
+	err = check_file(s, f, file);
+	if (!err) {
+		err = call_preserve(s, f);
+		if (err)
+			xa_erase(&luo_ids, f->id);
 	}
-	err = preserve(f, file);
 	if (err)
-		forget(s, f);
+		free_file(f);
 	return err;
 }
 
@@ -200,12 +212,12 @@ static bool has_handler(struct luo_file *f)
 	return f->handler;
 }
 
-static int retrieve(struct luo_file *f)
+static int call_retrieve(struct luo_file *f)
 {
 	int err;
 
 	if (!has_handler(f)) {
-		pr_err("no handler for %s: what is preserved of it stays as it is\n",
+		pr_err_ratelimited("no handler for %s: what is preserved of it stays as it is\n",
 		       f->compatible);
 		return -EOPNOTSUPP;
 	}
@@ -233,7 +245,7 @@ struct file *luo_file_retrieve(struct luo_session *s, u64 token)
 	if (!f)
 		return ERR_PTR(-ENOENT);
 	if (!f->args.file) {
-		err = retrieve(f);
+		err = call_retrieve(f);
 		if (err)
 			return ERR_PTR(err);
 	}
@@ -259,14 +271,14 @@ int luo_files_can_finish(struct luo_session *s)
 	return 0;
 }
 
-static void finish(struct luo_session *s, struct luo_file *f)
+static void finish_file(struct luo_session *s, struct luo_file *f)
 {
 	if (has_handler(f))
 		f->handler->ops->finish(&f->args);
 	else
 		pr_warn("no handler for %s: what is preserved of it stays reserved, see /sys/firmware/kho/unlisted\n",
 			f->compatible);
-	forget(s, f);
+	forget_file(s, f);
 }
 
 /**
@@ -282,25 +294,34 @@ void luo_files_finish(struct luo_session *s)
 	struct luo_file *f, *next;
 
 	list_for_each_entry_safe_reverse(f, next, &s->files, list) {
-		finish(s, f);
+		finish_file(s, f);
 		cond_resched();
 	}
+}
+
+static void unfreeze(struct luo_file *f)
+{
+	if (f->frozen && f->handler->ops->unfreeze)
+		f->handler->ops->unfreeze(&f->args);
+	f->frozen = false;
 }
 
 /**
  * luo_files_unpreserve() - give up the files of an outgoing session
  * @s: the session
  *
- * Context: holds the session's lock, and luo_dump; no jump is under way. May sleep.
+ * Context: nobody else knows the session any more; holds luo_dump; no jump is under
+ * way. May sleep.
  */
 void luo_files_unpreserve(struct luo_session *s)
 {
 	struct luo_file *f, *next;
 
 	list_for_each_entry_safe_reverse(f, next, &s->files, list) {
+		unfreeze(f);
 		f->handler->ops->unpreserve(&f->args);
 		xa_erase(&luo_ids, f->id);
-		forget(s, f);
+		forget_file(s, f);
 		cond_resched();
 	}
 }
@@ -325,6 +346,7 @@ int luo_files_freeze(struct luo_session *s)
 			return err;
 		}
 		f->frozen = true;
+		cond_resched();
 	}
 	return 0;
 }
@@ -333,17 +355,14 @@ int luo_files_freeze(struct luo_session *s)
  * luo_files_unfreeze() - undo that
  * @s: the session
  *
- * Context: holds luo_dump for writing; may sleep.
+ * Context: holds luo_lock; may sleep.
  */
 void luo_files_unfreeze(struct luo_session *s)
 {
 	struct luo_file *f;
 
-	list_for_each_entry_reverse(f, &s->files, list) {
-		if (f->frozen && f->handler->ops->unfreeze)
-			f->handler->ops->unfreeze(&f->args);
-		f->frozen = false;
-	}
+	list_for_each_entry_reverse(f, &s->files, list)
+		unfreeze(f);
 }
 
 /**

@@ -133,7 +133,6 @@ static int __init read_all(const struct luo_table *t, struct kho_why *why)
 static int __init read_table(const struct luo_node *n, struct kho_why *why)
 {
 	struct luo_table t = {
-		.bytes = (u64)be32_to_cpu(n->table.pages) << be32_to_cpu(n->table.shift),
 		.sessions = n->sessions,
 		.files = n->files,
 		.session_size = n->session_size,
@@ -144,6 +143,7 @@ static int __init read_table(const struct luo_node *n, struct kho_why *why)
 	t.base = kho_restore_vmalloc(&n->table);
 	if (!t.base)
 		return kho_bad(why, "its memory cannot be had");
+	t.bytes = (u64)be32_to_cpu(n->table.pages) << be32_to_cpu(n->table.shift);
 	err = luo_table_check(&t, why) ?: read_all(&t, why);
 	vfree(t.base);
 	return err;
@@ -178,7 +178,7 @@ static void __init read_handover(void)
 		return;
 	}
 	strscpy(luo_status.text, "accepted");
-	pr_info("%u sessions of the previous kernel\n", luo_session_waiting());
+	pr_info("%u sessions of the previous kernel\n", luo_session_unfinished());
 }
 
 /* What was not retrieved when the machine has booted, an operator finds there */

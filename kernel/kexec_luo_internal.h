@@ -61,25 +61,25 @@ enum luo_kind {
  * struct luo_session - a session
  * @kobj:   an incoming one's directory in /sys/kernel/liveupdate/incoming
  * @node:   among all of its kind, by name
- * @lock:   protects what follows but @name, and is held while a handler works
+ * @lock:   protects @kind and the files, and is held while a handler works
  * @kind:   what it is; changes with luo_lock held, too
- * @retrieved: user space has it
+ * @retrieved: user space has, or had it; protected by luo_lock
  * @files:  its files
  * @tokens: the same, by token
  * @nr:     how many they are
- * @retry:  drops it once the jump is off that was under way when it was closed
+ * @closed: among those that nobody has any more
  * @name:   its name
  */
 struct luo_session {
 	struct kobject kobj;
 	struct rb_node node;
-	struct mutex lock;
+	struct mutex lock;	/* see above */
 	enum luo_kind kind;
 	bool retrieved;
 	struct list_head files;
 	struct xarray tokens;
 	u32 nr;
-	struct delayed_work retry;
+	struct list_head closed;
 	char name[LUO_NAME_SIZE];
 };
 
@@ -103,7 +103,8 @@ int luo_session_finish(struct luo_session *s);
 int luo_session_drop(const char *name);
 void luo_session_close(struct luo_session *s);
 void luo_session_abandon(struct luo_session *s);
-unsigned int luo_session_waiting(void);
+void luo_session_drop_closed(void);
+unsigned int luo_session_unfinished(void);
 
 /* kexec_luo_file.c */
 struct luo_file *luo_file_new(u64 token);

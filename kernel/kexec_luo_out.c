@@ -10,7 +10,9 @@
 #include <linux/cleanup.h>
 #include <linux/kexec_handover_mm.h>
 #include <linux/libfdt.h>
+#include <linux/nmi.h>
 #include <linux/notifier.h>
+#include <linux/sched/signal.h>
 #include <linux/string.h>
 
 #include "kexec_luo_internal.h"
@@ -58,16 +60,19 @@ static void store_all(const struct luo_table *t)
 	struct luo_file *f;
 
 	luo_for_each_session(s, &luo_outgoing) {
+		touch_nmi_watchdog();
 		store_session(s, luo_table_session(t, session++));
 		list_for_each_entry(f, &s->files, list)
 			store_file(f, luo_table_file(t, file++));
 	}
 }
 
+/* Files may come and go meanwhile, unless luo_dump is held */
 static void unfreeze_all(void)
 {
 	struct luo_session *s;
 
+	guard(mutex)(&luo_lock);
 	luo_for_each_session(s, &luo_outgoing)
 		luo_files_unfreeze(s);
 }
@@ -97,7 +102,7 @@ static int make_table(void)
 	luo_out = measure();
 	luo_out.base = kho_valloc(luo_table_size(&luo_out));
 	if (!luo_out.base)
-		return -ENOMEM;
+		return fatal_signal_pending(current) ? -EINTR : -ENOMEM;
 
 	err = freeze_all() ?: kho_preserve_vmalloc(luo_out.base, &luo_out_area);
 	if (err)
@@ -118,18 +123,19 @@ static int write_node(void *fdt)
 	return luo_put(fdt, &n);
 }
 
-static int dump(void *fdt)
+static int dump_sessions(void *fdt)
 {
-	unsigned int waiting = luo_session_waiting();
+	unsigned int left = luo_session_unfinished();
 	int err, ret;
 
-	if (waiting)
-		pr_warn("%u sessions of the previous kernel wait to be retrieved, and are not handed on\n",
-			waiting);
+	if (left)
+		pr_warn("%u sessions of the previous kernel are not finished, and not handed on\n",
+			left);
 	if (down_write_killable(&luo_dump))
 		return notifier_from_errno(-EINTR);
 
 	ret = NOTIFY_DONE;
+	luo_session_drop_closed();
 	if (!RB_EMPTY_ROOT(&luo_outgoing)) {
 		err = make_table();
 		ret = err ? notifier_from_errno(err) : kho_notify_result(write_node(fdt));
@@ -140,15 +146,15 @@ static int dump(void *fdt)
 	return ret;
 }
 
-static void forget(void)
+/* A handler may be at work, which is not waited for: it has called kho_abort() itself */
+static void forget_sessions(void)
 {
-	guard(rwsem_write)(&luo_dump);
 	if (luo_out.base)
 		forget_table();
 }
 
 /* Sessions do not change from the time the handover was written on, or it is void */
-static void jump(void)
+static void store_sessions(void)
 {
 	struct luo_session *s;
 
@@ -160,23 +166,23 @@ static void jump(void)
 	luo_table_seal(&luo_out);
 }
 
-static int notify(struct notifier_block *nb, unsigned long event, void *fdt)
+static int luo_notify(struct notifier_block *nb, unsigned long event, void *fdt)
 {
 	switch (event) {
 	case KEXEC_KHO_DUMP:
-		return dump(fdt);
+		return dump_sessions(fdt);
 	case KEXEC_KHO_ABORT:
-		forget();
+		forget_sessions();
 		break;
 	case KEXEC_KHO_JUMP:
-		jump();
+		store_sessions();
 		break;
 	}
 	return NOTIFY_DONE;
 }
 
 static struct notifier_block luo_nb = {
-	.notifier_call = notify,
+	.notifier_call = luo_notify,
 };
 
 /**

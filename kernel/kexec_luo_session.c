@@ -5,7 +5,7 @@
  * An outgoing one lives as long as user space holds it. An incoming one waits until it
  * is retrieved and finished, and is an outgoing one from then on.
  *
- * Locks, from the outermost: the activation lock of handovers; luo_dump; a session's;
+ * Locks, from the outermost: the activation lock of handovers, or a session's; luo_dump;
  * luo_lock. Whoever changes what the next kernel will find holds luo_dump for reading,
  * and has called kho_abort(): so no such change is under way while a handover is written,
  * and none begins between that and the jump.
@@ -21,13 +21,18 @@
 
 #include "kexec_luo_internal.h"
 
-/* Held for writing to write a handover, or to undo that */
+/* Held for writing to write a handover */
 DECLARE_RWSEM(luo_dump);
 
-/* Protects these two, and luo_session.retrieved */
+/* Protects these three, files' places in outgoing sessions, and luo_session.retrieved */
 DEFINE_MUTEX(luo_lock);
 struct rb_root luo_outgoing = RB_ROOT;
 struct rb_root luo_incoming = RB_ROOT;
+/* Outgoing ones that nobody has any more */
+static LIST_HEAD(luo_closed);
+
+static void luo_reap(struct work_struct *unused);
+static DECLARE_DELAYED_WORK(luo_reap_work, luo_reap);
 
 static struct rb_root *tree_of(const struct luo_session *s)
 {
@@ -43,11 +48,6 @@ static int cmp_sessions(struct rb_node *a, const struct rb_node *b)
 static int cmp_name(const void *name, const struct rb_node *node)
 {
 	return strcmp(name, rb_entry(node, struct luo_session, node)->name);
-}
-
-static void retry_close(struct work_struct *work)
-{
-	luo_session_close(container_of(to_delayed_work(work), struct luo_session, retry));
 }
 
 static struct luo_session *to_session(struct kobject *kobj)
@@ -105,7 +105,7 @@ static struct attribute *luo_session_attrs[] = {
 };
 ATTRIBUTE_GROUPS(luo_session);
 
-static void release(struct kobject *kobj)
+static void release_session(struct kobject *kobj)
 {
 	kfree(to_session(kobj));
 }
@@ -113,7 +113,7 @@ static void release(struct kobject *kobj)
 static const struct kobj_type luo_session_ktype = {
 	.sysfs_ops = &kobj_sysfs_ops,
 	.default_groups = luo_session_groups,
-	.release = release,
+	.release = release_session,
 };
 
 /**
@@ -131,8 +131,7 @@ struct luo_session *luo_session_new(const char *name, enum luo_kind kind)
 		return NULL;
 	mutex_init(&s->lock);
 	INIT_LIST_HEAD(&s->files);
-	xa_init(&s->tokens);
-	INIT_DELAYED_WORK(&s->retry, retry_close);
+	xa_init_flags(&s->tokens, XA_FLAGS_ACCOUNT);
 	s->kind = kind;
 	strscpy(s->name, name);
 	kobject_init(&s->kobj, &luo_session_ktype);
@@ -162,17 +161,16 @@ int luo_session_add(struct luo_session *s)
 	return rb_find_add(&s->node, tree_of(s), cmp_sessions) ? -EEXIST : 0;
 }
 
-static void hide(struct luo_session *s)
+static int check_free(const char *name)
+{
+	guard(mutex)(&luo_lock);
+	return rb_find(name, &luo_outgoing, cmp_name) ? -EEXIST : 0;
+}
+
+static void hide_session(struct luo_session *s)
 {
 	if (s->kobj.state_in_sysfs)
 		kobject_del(&s->kobj);
-}
-
-static void take_out(struct luo_session *s)
-{
-	hide(s);
-	guard(mutex)(&luo_lock);
-	rb_erase(&s->node, tree_of(s));
 }
 
 /**
@@ -191,7 +189,7 @@ struct luo_session *luo_session_create(const char *name)
 	if (!s)
 		return ERR_PTR(-ENOMEM);
 	if (!down_read_killable(&luo_dump)) {
-		err = kho_abort() ?: luo_session_add(s);
+		err = check_free(name) ?: kho_abort() ?: luo_session_add(s);
 		up_read(&luo_dump);
 	}
 	if (!err)
@@ -227,7 +225,7 @@ struct luo_session *luo_session_retrieve(const char *name)
 /* If there is another by now, it cannot be one for the next kernel */
 static void become_outgoing(struct luo_session *s)
 {
-	hide(s);
+	hide_session(s);
 	guard(mutex)(&luo_lock);
 	rb_erase(&s->node, &luo_incoming);
 	s->kind = rb_find_add(&s->node, &luo_outgoing, cmp_sessions) ?
@@ -238,12 +236,12 @@ static void become_outgoing(struct luo_session *s)
  * luo_session_finish() - be done with what an incoming session has
  * @s: the session. From then on it is an outgoing one, if its name is free
  *
- * Context: holds luo_dump and the session's lock; may sleep.
+ * Context: holds the session's lock and luo_dump; may sleep.
  * Return: 0; -EBUSY during the jump, or if a handler says no: nothing has changed.
  */
 int luo_session_finish(struct luo_session *s)
 {
-	int err = kho_abort() ?: luo_files_can_finish(s);
+	int err = luo_files_can_finish(s) ?: kho_abort();
 
 	lockdep_assert_held(&s->lock);
 	if (err)
@@ -253,20 +251,48 @@ int luo_session_finish(struct luo_session *s)
 	return 0;
 }
 
-/* During the jump it stays: it is on its way, and if that fails, it is dropped later */
+/**
+ * luo_session_drop_closed() - give up what nobody has any more
+ *
+ * Context: holds luo_dump; no jump is under way. May sleep.
+ */
+void luo_session_drop_closed(void)
+{
+	struct luo_session *s, *next;
+	LIST_HEAD(closed);
+
+	scoped_guard(mutex, &luo_lock) {
+		list_splice_init(&luo_closed, &closed);
+		list_for_each_entry(s, &closed, closed)
+			rb_erase(&s->node, &luo_outgoing);
+	}
+	list_for_each_entry_safe(s, next, &closed, closed) {
+		luo_files_unpreserve(s);
+		luo_session_free(s);
+	}
+}
+
+/*
+ * Who closes a session does not wait for a handover that is being written. During the
+ * jump it stays: it is on its way, and if the jump fails, it is dropped then.
+ */
+static void luo_reap(struct work_struct *unused)
+{
+	bool locked = down_read_trylock(&luo_dump);
+
+	if (locked && !kho_abort())
+		luo_session_drop_closed();
+	else
+		queue_delayed_work(system_unbound_wq, &luo_reap_work, HZ);
+	if (locked)
+		up_read(&luo_dump);
+}
+
 static void close_outgoing(struct luo_session *s)
 {
-	down_read(&luo_dump);
-	if (kho_abort()) {
-		up_read(&luo_dump);
-		schedule_delayed_work(&s->retry, HZ);
-		return;
-	}
-	take_out(s);
-	scoped_guard(mutex, &s->lock)
-		luo_files_unpreserve(s);
-	up_read(&luo_dump);
-	luo_session_free(s);
+	scoped_guard(mutex, &luo_lock)
+		list_add_tail(&s->closed, &luo_closed);
+	luo_reap(NULL);
 }
 
 static void put_back(struct luo_session *s)
@@ -285,10 +311,14 @@ static int close_incoming(struct luo_session *s)
 			luo_files_finish(s);
 	}
 	if (err) {
+		pr_warn("session %*pE cannot be finished now: it can be retrieved again\n",
+			(int)strlen(s->name), s->name);
 		put_back(s);
 		return err;
 	}
-	take_out(s);
+	hide_session(s);
+	scoped_guard(mutex, &luo_lock)
+		rb_erase(&s->node, &luo_incoming);
 	luo_session_free(s);
 	return 0;
 }
@@ -308,9 +338,8 @@ void luo_session_close(struct luo_session *s)
 		close_outgoing(s);
 	else if (s->kind == LUO_SPENT)
 		luo_session_free(s);
-	else if (close_incoming(s))
-		pr_warn("session %*pE was closed, and cannot be finished: it can be retrieved again\n",
-			(int)strlen(s->name), s->name);
+	else
+		close_incoming(s);
 }
 
 /**
@@ -327,13 +356,6 @@ void luo_session_abandon(struct luo_session *s)
 		put_back(s);
 }
 
-static struct luo_session *take(const char *name)
-{
-	struct luo_session *s = luo_session_retrieve(name);
-
-	return s == ERR_PTR(-EINVAL) ? ERR_PTR(-EBUSY) : s;
-}
-
 /**
  * luo_session_drop() - free what is preserved of an incoming session
  * @name: its name
@@ -343,24 +365,26 @@ static struct luo_session *take(const char *name)
  */
 int luo_session_drop(const char *name)
 {
-	struct luo_session *s = take(name);
+	struct luo_session *s = luo_session_retrieve(name);
 
-	return IS_ERR(s) ? PTR_ERR(s) : close_incoming(s);
+	if (IS_ERR(s))
+		return s == ERR_PTR(-EINVAL) ? -EBUSY : PTR_ERR(s);
+	return close_incoming(s);
 }
 
 /**
- * luo_session_waiting() - count incoming sessions that nobody has
+ * luo_session_unfinished() - count incoming sessions
  *
  * Context: may sleep.
  * Return: their number.
  */
-unsigned int luo_session_waiting(void)
+unsigned int luo_session_unfinished(void)
 {
 	struct luo_session *s;
 	unsigned int nr = 0;
 
 	guard(mutex)(&luo_lock);
 	luo_for_each_session(s, &luo_incoming)
-		nr += !s->retrieved;
+		nr++;
 	return nr;
 }

@@ -30,7 +30,7 @@
 
 #include "memfd_luo.h"
 
-/* So many pages are pinned at once, or one folio that has more */
+/* So many folios are pinned at once */
 #define MAX_PIN		512
 
 static_assert(sizeof(struct luo_memfd_be) == LIVEUPDATE_RECORD_SIZE);
@@ -159,26 +159,26 @@ static int preserve_folios(struct look *l, unsigned int nr)
 }
 
 /*
- * The next pages before @end that are in memory or in swap, from *@at on. What was
- * allocated and never written is among them: somebody relies on it.
+ * The next pages before @end that are in memory or in swap, from *@at on; or some of
+ * them. What was allocated and never written is among them: somebody relies on it.
  */
 static unsigned long find_data(struct address_space *mapping, pgoff_t *at, pgoff_t end)
 {
 	XA_STATE(xas, &mapping->i_pages, *at);
 	pgoff_t first = 0, next = 0;
+	unsigned int nr = 0;
 	void *entry;
 
 	rcu_read_lock();
 	xas_for_each(&xas, entry, end - 1) {
 		if (xas_retry(&xas, entry))
 			continue;
-		if (!next)
+		if (!nr)
 			first = xas.xa_index;
 		else if (xas.xa_index != next)
 			break;
-		next = round_down(xas.xa_index, 1UL << xas_get_order(&xas)) +
-		       (1UL << xas_get_order(&xas));
-		if (next - first >= MAX_PIN)
+		next = (xas.xa_index | ((1UL << xas_get_order(&xas)) - 1)) + 1;
+		if (++nr == MAX_PIN)
 			break;
 	}
 	rcu_read_unlock();
@@ -238,14 +238,13 @@ static int preserve_rest(struct look *l, const struct memfd_runs *known)
 	struct memfd_run r = { };
 	pgoff_t at = 0;
 	int err;
-	u32 i;
 
-	for_each_memfd_run(known, i, &r) {
+	while (memfd_runs_next(known, &r)) {
 		err = preserve_gap(l, at, r.index);
 		if (err)
 			return err;
 		at = memfd_run_end(&r);
-		if (i % 1024 == 1023)
+		if (!(r.nr % 1024))
 			cond_resched();
 	}
 	return preserve_gap(l, at, nr_pages(file_inode(l->file)));
@@ -278,9 +277,8 @@ static void unpreserve_run(const struct memfd_run *r)
 static void unpreserve_runs(struct memfd_runs *l)
 {
 	struct memfd_run r = { };
-	u32 i;
 
-	for_each_memfd_run(l, i, &r) {
+	while (memfd_runs_next(l, &r)) {
 		unpreserve_run(&r);
 		cond_resched();
 	}
@@ -390,22 +388,24 @@ static int fix_size(struct inode *inode)
 static int memfd_luo_preserve(struct liveupdate_file_op_args *args)
 {
 	struct inode *inode = file_inode(args->file);
+	struct memfd_runs *known;
 	int err;
 
 	err = fix_size(inode);
 	if (err)
 		return err;
 
-	args->private_data = kzalloc(sizeof(struct memfd_runs), GFP_KERNEL_ACCOUNT);
-	err = args->private_data ? preserve_new(args) : -ENOMEM;
+	known = kzalloc(sizeof(*known), GFP_KERNEL_ACCOUNT);
+	args->private_data = known;
+	err = known ? preserve_new(args) : -ENOMEM;
 	if (!err) {
 		note_attributes(args);
 		return 0;
 	}
 
 	shmem_clear_flags(inode, SHMEM_FIXED);
-	kfree(args->private_data);
 	args->private_data = NULL;
+	kfree(known);
 	return err;
 }
 

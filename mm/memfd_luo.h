@@ -42,12 +42,14 @@ struct page;
  * @order: of each of its folios
  * @folios: how many
  * @index: of the first, in the file
+ * @nr: how many runs of its list have been read, it among them
  */
 struct memfd_run {
 	u64 phys;
 	unsigned int order;
 	u32 folios;
 	pgoff_t index;
+	u32 nr;
 };
 
 /* The index behind a run */
@@ -94,7 +96,7 @@ struct memfd_runs {
 	unsigned long total;
 };
 
-bool memfd_runs_get(const struct memfd_runs *l, u32 i, struct memfd_run *r);
+bool memfd_runs_next(const struct memfd_runs *l, struct memfd_run *r);
 int memfd_runs_prepare(struct memfd_runs *l, pgoff_t index);
 void memfd_runs_add(struct memfd_runs *l, const struct memfd_run *r);
 int memfd_runs_merge(const struct memfd_runs *a, const struct memfd_runs *b,
@@ -102,10 +104,6 @@ int memfd_runs_merge(const struct memfd_runs *a, const struct memfd_runs *b,
 int memfd_runs_store(struct memfd_runs *l, const char *name, unsigned int len,
 		     struct luo_memfd_be *record);
 void memfd_runs_free(struct memfd_runs *l);
-
-/* All runs of a list, if @r is zero before */
-#define for_each_memfd_run(l, i, r)	\
-	for ((i) = 0; memfd_runs_get(l, i, r); (i)++)
 
 /* memfd_luo_in.c */
 int memfd_luo_retrieve(struct liveupdate_file_op_args *args);

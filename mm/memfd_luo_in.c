@@ -13,6 +13,7 @@
 #include <linux/io.h>
 #include <linux/kexec_handover_mm.h>
 #include <linux/liveupdate.h>
+#include <linux/memblock.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
@@ -100,7 +101,8 @@ static struct memfd_in *get_in(struct liveupdate_file_op_args *args)
 
 	if (in)
 		return in->bad ? ERR_PTR(-EBADMSG) : in;
-	in = kzalloc(sizeof(*in), GFP_KERNEL_ACCOUNT);
+	/* Not accounted: who was killed for its cgroup's limit finishes what it has */
+	in = kzalloc(sizeof(*in), GFP_KERNEL);
 	if (!in)
 		return ERR_PTR(-ENOMEM);
 

@@ -36,18 +36,17 @@ static struct luo_run_be *run_at(const struct memfd_runs *l, u32 i)
 }
 
 /**
- * memfd_runs_get() - read one run after the other
+ * memfd_runs_next() - read one run after the other
  * @l: the list
- * @i: which; 0 first
- * @r: filled with it; has the one before, or for the first, zeroes
+ * @r: the one before, or for the first, zeroes; filled with the next
  *
- * Return: false if there are not so many.
+ * Return: false if there is none.
  */
-bool memfd_runs_get(const struct memfd_runs *l, u32 i, struct memfd_run *r)
+bool memfd_runs_next(const struct memfd_runs *l, struct memfd_run *r)
 {
-	if (i >= l->nr)
+	if (r->nr >= l->nr)
 		return false;
-	memfd_run_read(run_at(l, i), memfd_run_end(r), r);
+	memfd_run_read(run_at(l, r->nr++), memfd_run_end(r), r);
 	return true;
 }
 
@@ -135,9 +134,8 @@ int memfd_runs_merge(const struct memfd_runs *a, const struct memfd_runs *b,
 		     struct memfd_runs *both)
 {
 	struct memfd_run x = { }, y = { };
-	bool has_x = memfd_runs_get(a, 0, &x), has_y = memfd_runs_get(b, 0, &y);
-	u32 i = 0, j = 0;
-	int err = 0;
+	bool has_x = memfd_runs_next(a, &x), has_y = memfd_runs_next(b, &y);
+	int err;
 
 	while (has_x || has_y) {
 		bool is_x = has_x && (!has_y || x.index < y.index);
@@ -147,12 +145,12 @@ int memfd_runs_merge(const struct memfd_runs *a, const struct memfd_runs *b,
 		if (err)
 			return err;
 		memfd_runs_add(both, r);
-		if (is_x)
-			has_x = memfd_runs_get(a, ++i, &x);
-		else
-			has_y = memfd_runs_get(b, ++j, &y);
-		if (!((i + j) % RUNS_PER_PAGE))
+		if (!(r->nr % RUNS_PER_PAGE))
 			cond_resched();
+		if (is_x)
+			has_x = memfd_runs_next(a, &x);
+		else
+			has_y = memfd_runs_next(b, &y);
 	}
 	return 0;
 }

@@ -39,6 +39,7 @@ static struct memfd_test *use_file(struct kunit *test, struct file *file)
 	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, put_file, file));
 	file->f_mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE;
+	file->f_flags |= O_LARGEFILE;
 	m->args.file = file;
 	m->args.record = (u8 *)&m->record;
 	m->inode = file_inode(file);
@@ -415,7 +416,7 @@ static void attributes_test(struct kunit *test)
 	m->inode->i_uid = KUIDT_INIT(1000);
 	m->inode->i_gid = KGIDT_INIT(1001);
 	m->args.file->f_pos = 50;
-	m->args.file->f_flags |= O_APPEND | O_LARGEFILE;
+	m->args.file->f_flags |= O_APPEND;
 	KUNIT_ASSERT_EQ(test, preserve(m), 0);
 	KUNIT_EXPECT_EQ(test, be64_to_cpu(m->record.size), 100);
 	KUNIT_EXPECT_EQ(test, be64_to_cpu(m->record.position), 50);

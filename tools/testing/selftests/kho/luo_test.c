@@ -83,7 +83,7 @@ static int session(unsigned int nr, const char *name)
 
 	if (dev < 0)
 		die("/dev/liveupdate");
-	strncpy((char *)arg.name, name, sizeof(arg.name) - 1);
+	snprintf((char *)arg.name, sizeof(arg.name), "%s", name);
 	ret = ioctl(dev, nr, &arg);
 	close(dev);
 	return ret < 0 ? ret : arg.fd;
@@ -185,12 +185,14 @@ static const struct kind kinds[] = {
 	{ "executable", MFD_EXEC | MFD_ALLOW_SEALING, .size = 5, .piece = { { 0, 5 } },
 	  .seals = F_SEAL_EXEC },
 	{ "owned", .size = 5, .piece = { { 0, 5 } }, .mode = 0640, .owner = 1000 },
-	{ "read-only", .size = 2 * PAGE, .piece = { { 0, 2 * PAGE } }, .open = O_RDONLY | O_CLOEXEC },
+	{ "read-only", .size = 2 * PAGE, .piece = { { 0, 2 * PAGE } },
+	  .open = O_RDONLY | O_CLOEXEC },
 	{ "appending", .size = PAGE, .piece = { { 0, PAGE } }, .open = O_RDWR | O_APPEND },
 	{ LONG_NAME, .size = 40 * PAGE, .piece = { { 0, 40 * PAGE } } },
 };
 
-#define NR_KINDS (sizeof(kinds) / sizeof(kinds[0]))
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define NR_KINDS	ARRAY_SIZE(kinds)
 
 /* Depends on the file and the place */
 static uint8_t byte_at(const struct kind *k, unsigned long at)
@@ -464,7 +466,8 @@ static void get(bool again)
 	close(other);
 	fails("nothing goes in before it is finished", preserve(s, fd[1], 1), EINVAL);
 	report(!finish(s), "it can be finished");
-	fails("then nothing more is retrieved", retrieve(s, 100), EINVAL);
+	fails("then nothing more is retrieved", retrieve(s, 100), ENOENT);
+	report(!finish(s), "it can be finished twice");
 	if (!again)
 		exit(0);
 	for (i = 0; i < (int)NR_KINDS; i++)

@@ -19,7 +19,8 @@ ksft() {
 case $kho_stage in
 0)
 	ksft liveupdate
-	check "there are $(grep -c '^ok' /tmp/ksft) tests in it" [ "$(grep -c '^ok' /tmp/ksft)" -ge 15 ]
+	nr=$(grep -c '^ok' /tmp/ksft)
+	check "there are $nr tests in it" [ "$nr" -ge 15 ]
 	for t in $KEXEC; do
 		ksft $t -s 1
 	done
