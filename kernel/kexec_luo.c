@@ -332,7 +332,7 @@ static int __init luo_init(void)
 
 	err = luo_in_init();
 	if (err)
-		pr_warn("no /sys/kernel/liveupdate: %pe\n", ERR_PTR(err));
+		pr_warn("not all of /sys/kernel/liveupdate is there: %pe\n", ERR_PTR(err));
 	err = luo_out_init() ?: misc_register(&luo_device);
 	if (err)
 		pr_err("no /dev/liveupdate: %pe\n", ERR_PTR(err));

@@ -43,8 +43,11 @@ int liveupdate_register_file_handler(struct liveupdate_file_handler *handler)
 {
 	const struct liveupdate_file_ops *ops = handler->ops;
 
-	if (!liveupdate_enabled())
+	if (!liveupdate_enabled()) {
+		/* Few look at this error before they unregister */
+		INIT_LIST_HEAD(&handler->list);
 		return -EOPNOTSUPP;
+	}
 	if (!ops->can_preserve || !ops->preserve || !ops->unpreserve || !ops->retrieve ||
 	    !ops->finish || !*handler->compatible)
 		return -EINVAL;
@@ -59,14 +62,14 @@ EXPORT_SYMBOL_GPL(liveupdate_register_file_handler);
 
 /**
  * liveupdate_unregister_file_handler() - undo that
- * @handler: is registered; its module is in no use
+ * @handler: if it was registered; its module is in no use
  *
  * Context: may sleep.
  */
 void liveupdate_unregister_file_handler(struct liveupdate_file_handler *handler)
 {
 	guard(rwsem_write)(&luo_handlers_lock);
-	list_del(&handler->list);
+	list_del_init(&handler->list);
 }
 EXPORT_SYMBOL_GPL(liveupdate_unregister_file_handler);
 

@@ -50,7 +50,8 @@ struct liveupdate_file_op_args {
  * @preserve: preserve what is in the file, and keep it from changing its size. It has a
  *	reference of its own. Interruptible by fatal signals; on an error nothing remains
  * @unpreserve: undo that. It is never called while a jump is under way, so
- *	kho_unpreserve_folio() and the like do not fail
+ *	kho_unpreserve_folio() and the like do not fail. Not called after freeze(),
+ *	but for unfreeze() in between
  * @freeze: optional: bring up to date what crosses. A handover is being written; it may
  *	be called often. An error refuses the handover
  * @unfreeze: optional: that handover is off
@@ -59,10 +60,11 @@ struct liveupdate_file_op_args {
  * @retrieve: make the file. On an error it may be called again, so what it has not taken
  *	has to stay as it is
  * @can_finish: optional: whether finish() may be called
- * @finish: the session is done with: free what retrieve() has not taken
+ * @finish: the session is done with: free what retrieve() has not taken. It may be
+ *	called as a task exits that has no memory of its cgroup left
  * @bytes: optional: how much memory is preserved for the file, before or after the jump
- * @get_id: optional: what two files have in common that cannot both be in sessions; the
- *	inode, if it is not given
+ * @get_id: optional: what two files have in common that cannot both be in sessions, the
+ *	address of an object; that of the inode, if it is not given
  * @owner: the module
  *
  * Context: all may sleep, but for jump(). None is called twice at a time for one file.

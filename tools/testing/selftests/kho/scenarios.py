@@ -239,7 +239,7 @@ SCENARIOS = [
     Scenario("gicv3-nolpi", arches=ARM64, script="gicv3", stages=3, qemu=GICV3,
              cmdline="kho=on irqchip.gicv3_nolpi=1"),
     Scenario("luo", cmdline="kho=on liveupdate=on", stages=3, check=dtc_round_trip),
-    Scenario("luo-odd", cmdline="kho=on liveupdate=on", stages=6, timeout=240),
+    Scenario("luo-odd", arches=X86_64, cmdline="kho=on liveupdate=on", stages=6, timeout=240),
     Scenario("luo-debug", script="luo", arches=X86_64, stages=3, timeout=240,
              cmdline="kho=on liveupdate=on kho_second=debug"),
     Scenario("revisions", stages=3, check=dtc_round_trip),
