@@ -230,13 +230,13 @@ static const struct luo_op luo_session_ops[] = {
 	{ LIVEUPDATE_SESSION_GET_NAME, sizeof(struct liveupdate_session_get_name), get_name },
 };
 
-static long session_ioctl(struct file *file, unsigned int nr, unsigned long arg)
+static long luo_session_ioctl(struct file *file, unsigned int nr, unsigned long arg)
 {
 	return do_ioctl(luo_session_ops, LIVEUPDATE_CMD_SESSION_BASE,
 			ARRAY_SIZE(luo_session_ops), file->private_data, nr, arg);
 }
 
-static int session_release(struct inode *inode, struct file *file)
+static int luo_session_release(struct inode *inode, struct file *file)
 {
 	luo_session_close(file->private_data);
 	return 0;
@@ -244,9 +244,9 @@ static int session_release(struct inode *inode, struct file *file)
 
 static const struct file_operations luo_session_fops = {
 	.owner = THIS_MODULE,
-	.unlocked_ioctl = session_ioctl,
+	.unlocked_ioctl = luo_session_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
-	.release = session_release,
+	.release = luo_session_release,
 };
 
 /* systemd knows a session by this name, in /proc */
@@ -285,7 +285,7 @@ static const struct luo_op luo_device_ops[] = {
 	  retrieve_session, offsetof(struct liveupdate_ioctl_retrieve_session, fd) },
 };
 
-static long device_ioctl(struct file *file, unsigned int nr, unsigned long arg)
+static long luo_device_ioctl(struct file *file, unsigned int nr, unsigned long arg)
 {
 	return do_ioctl(luo_device_ops, LIVEUPDATE_CMD_BASE, ARRAY_SIZE(luo_device_ops), NULL,
 			nr, arg);
@@ -294,12 +294,12 @@ static long device_ioctl(struct file *file, unsigned int nr, unsigned long arg)
 /* One at a time, as in mainline */
 static atomic_t luo_opened = ATOMIC_INIT(0);
 
-static int device_open(struct inode *inode, struct file *file)
+static int luo_device_open(struct inode *inode, struct file *file)
 {
 	return atomic_cmpxchg(&luo_opened, 0, 1) ? -EBUSY : 0;
 }
 
-static int device_release(struct inode *inode, struct file *file)
+static int luo_device_release(struct inode *inode, struct file *file)
 {
 	atomic_set(&luo_opened, 0);
 	return 0;
@@ -307,9 +307,9 @@ static int device_release(struct inode *inode, struct file *file)
 
 static const struct file_operations luo_device_fops = {
 	.owner = THIS_MODULE,
-	.open = device_open,
-	.release = device_release,
-	.unlocked_ioctl = device_ioctl,
+	.open = luo_device_open,
+	.release = luo_device_release,
+	.unlocked_ioctl = luo_device_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };
 

@@ -129,8 +129,10 @@ def program(arch, linux, build_dir, source, *more):
     """A program that needs no library, called as its first file in C is."""
     out = build_dir / f"kho-{arch}/{source.stem}"
     out.parent.mkdir(exist_ok=True)
-    run(["gcc" if native(arch) else f"{ARCHES[arch]['triplet']}-gcc", "-static", "-O1", "-Wall",
-         "-D_GNU_SOURCE=", "-idirafter", linux / "include/uapi", "-o", out, source, *more])
+    cc = ["gcc"] if native(arch) else [f"{ARCHES[arch]['triplet']}-gcc",
+                                       f"--sysroot={userland(arch, build_dir)}"]
+    run([*cc, "-static", "-O1", "-Wall", "-D_GNU_SOURCE=", "-idirafter", linux / "include/uapi",
+         "-o", out, source, *more])
     return out
 
 

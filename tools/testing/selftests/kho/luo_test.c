@@ -497,6 +497,92 @@ static void get_lost(void)
 	exit(0);
 }
 
+/*
+ * Allocations that fail, one after the other
+ */
+
+static void set_nth(int nr)
+{
+	int f = open("/proc/thread-self/fail-nth", O_WRONLY);
+
+	if (f < 0 || dprintf(f, "%d", nr) < 0)
+		die("fail-nth");
+	close(f);
+}
+
+/* Whether there were less allocations than that; none fails any more */
+static bool is_beyond(void)
+{
+	char text[16] = "";
+	int f = open("/proc/thread-self/fail-nth", O_RDONLY);
+
+	if (f < 0 || read(f, text, sizeof(text) - 1) < 0)
+		die("fail-nth");
+	close(f);
+	set_nth(0);
+	return atoi(text) > 0;
+}
+
+#define MAX_FAULTS	3000
+
+/* Until none fails, or another error is seen; whatever fails leaves nothing behind */
+static void put_faulty(const struct kind *k)
+{
+	bool beyond = false, good = true;
+	int s, fd, n, ret = 0;
+
+	for (n = 1; n < MAX_FAULTS && good && !beyond; n++) {
+		s = session(LIVEUPDATE_IOCTL_CREATE_SESSION, "faulty");
+		fd = make(k);
+		set_nth(n);
+		ret = preserve(s, fd, 1);
+		good = !ret || errno == ENOMEM;
+		beyond = is_beyond();
+		if (!ret && fcntl(fd, F_GETFL) < 0)
+			die("the file");
+		close(fd);
+		close(s);
+	}
+	report(good && beyond && !ret, "goes in when %d allocations have failed: %s", n - 2,
+	       ret ? strerror(errno) : "it works");
+}
+
+static void put_faults(void)
+{
+	const struct kind *k;
+
+	for (k = kinds; k < kinds + NR_KINDS - 1; k++) {
+		test = k->name;
+		put_faulty(k);
+	}
+	exit(0);
+}
+
+/* Of one that is retrieved in spite of that, everything is as it was */
+static void get_faults(void)
+{
+	int s = session(LIVEUPDATE_IOCTL_RETRIEVE_SESSION, SESSION), fd, n;
+	const struct kind *k;
+
+	if (s < 0)
+		die("RETRIEVE_SESSION");
+	for (k = kinds; k < kinds + NR_KINDS; k++) {
+		test = k == kinds + NR_KINDS - 1 ? "long-name" : k->name;
+		for (n = 1, fd = -1; n < MAX_FAULTS && fd < 0; n++) {
+			set_nth(n);
+			fd = retrieve(s, 100 + (k - kinds));
+			if (fd < 0 && errno != ENOMEM && errno != ENFILE)
+				break;
+			is_beyond();
+		}
+		set_nth(0);
+		if (report(fd >= 0, "comes when %d allocations have failed", n - 2))
+			check(fd, k);
+	}
+	report(!finish(s), "the session can be finished");
+	exit(0);
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -505,10 +591,14 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!strcmp(what, "put"))
 		put();
+	if (!strcmp(what, "put-faults"))
+		put_faults();
+	if (!strcmp(what, "get-faults"))
+		get_faults();
 	if (!strcmp(what, "get") && argc > 2 && !strcmp(argv[2], "lost"))
 		get_lost();
 	if (!strcmp(what, "get"))
 		get(argc > 2);
-	fprintf(stderr, "usage: luo_test put | get [again | lost]\n");
+	fprintf(stderr, "usage: luo_test put | get [again | lost] | put-faults | get-faults\n");
 	return 1;
 }

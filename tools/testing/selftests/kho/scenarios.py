@@ -265,6 +265,8 @@ SCENARIOS = [
     # Who fails to allocate may tell how that came.
     Scenario("faults", arches=X86_64, flavour="debug", timeout=400,
              cmdline="kho=on kmemleak=on", expected="Call Trace"),
+    Scenario("luo-faults", arches=X86_64, flavour="debug", timeout=400,
+             cmdline="kho=on liveupdate=on kmemleak=on", expected="Call Trace"),
     Scenario("races", arches=X86_64, flavour="debug", timeout=240),
     Scenario("efi", script="chain", firmware=True, stages=3, timeout=240,
              cmdline="kho=on kho_second=main", check=efi),

@@ -3,26 +3,8 @@
 # restoring fails once, one after the other. What failed has changed nothing, and
 # works when it is tried again, up to a handover that arrives.
 FAULTS=/sys/module/test_kho_faults/parameters
-failures="/sys/kernel/debug/failslab /sys/kernel/debug/fail_page_alloc"
+. /fail.sh
 
-# Where a function begins and ends.
-range() { grep -A1 " $1\$" /proc/kallsyms | sed 's/\([^ ]*\).*/0x\1/'; }
-# Allocations of all kinds can fail, but only those that are made below function $1. (6.12
-# falls over when allocation profiling cannot allocate.)
-may_fail_in() {
-	set -- $(range "$1") $(range alloc_slab_obj_exts)
-	for dir in $failures; do
-		echo N >$dir/ignore-gfp-wait
-		echo 0 >$dir/verbose
-		echo 1000000 >$dir/times
-		echo $1 >$dir/require-start
-		echo $2 >$dir/require-end
-		echo $3 >$dir/reject-start
-		echo $4 >$dir/reject-end
-	done
-	echo N >/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem
-	echo 0 >/sys/kernel/debug/fail_page_alloc/min-order
-}
 # How many may still fail; those that did are gone from it.
 left() {
 	left=0
