@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from common import ARCHES, Failure, log_to, native, say, step
-from debian_cases import CASES
+from debian_cases import CASES, TESTING, TESTING_CASES, cases_of
 from debian_guest import Emulator, typed
 from debian_guide import guide
 from debian_image import RELEASES
@@ -25,8 +25,8 @@ def arguments():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--arch", choices=sorted(ARCHES), default="x86_64")
     p.add_argument("--build", type=Path, default=Path("build"))
-    p.add_argument("--release", help="of Debian, separated by commas; default: all, or "
-                   f"{FOREIGN['release']} for another architecture than this machine's")
+    p.add_argument("--release", help="of Debian, separated by commas; default: all but "
+                   f"{TESTING}, or {FOREIGN['release']} for another architecture than this machine's")
     p.add_argument("--only", help="cases, separated by commas; default: all, or "
                    f"{FOREIGN['only']} for another architecture")
     p.add_argument("--packages", type=Path, help="default: deb/packages-ARCH below --build")
@@ -48,7 +48,7 @@ def run_case(lab, name, again=True):
     try:
         case = Case(lab, name, "stock" if name == "install" else "installed")
         found = case.found
-        CASES[name](case)
+        cases_of(lab.release)[name](case)
     # One case that cannot go on must not hide what the others found.
     except Exception as e:
         if again and isinstance(e, Emulator):
@@ -65,6 +65,9 @@ def run_case(lab, name, again=True):
 
 
 def run_release(release, names, args):
+    names = [n for n in names if n in cases_of(release)]
+    if not names:
+        return {}
     try:
         deb = args.build / "deb"
         lab = Lab(args.arch, release, args.build, args.packages or deb / f"packages-{args.arch}",
@@ -81,12 +84,13 @@ def main(args):
     args.build = args.build.resolve()
     log_to(args.build / "test-debian.log")
     fewer = {} if native(args.arch) else FOREIGN
-    releases = some(args.release or fewer.get("release", ""), RELEASES, "release")
-    names = some(args.only or fewer.get("only", ""), CASES, "case")
+    releases = some(args.release or fewer.get("release", ",".join(RELEASES)), [*RELEASES, TESTING],
+                    "release")
+    names = some(args.only or fewer.get("only", ""), {**CASES, **TESTING_CASES}, "case")
     # A guest has two CPUs.
     with ThreadPoolExecutor(max(1, os.cpu_count() // 2)) as pool:
         ran = dict(zip(releases, pool.map(lambda r: run_release(r, names, args), releases)))
-    if releases == RELEASES and names == list(CASES):
+    if releases == RELEASES and set(CASES) <= set(names):
         ran["all"] = {"guide": guide(typed(args.build / "results", args.arch))}
     count = Counter()
     for release, cases in ran.items():
