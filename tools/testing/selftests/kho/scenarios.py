@@ -219,10 +219,10 @@ SCENARIOS = [
              cmdline="kho=on kho_scratch=1G kho_logged=scratch:.1024.MiB.at.0x00000001"),
     Scenario("kunit-64k", arches=ARM64, script="kunit", flavour="64k", mem="2G", stages=1,
              kunit=True, cmdline=KUNIT,
-             # A chunk has 16 GiB; a CMA area, and what can be allocated, 512 MiB.
+             # A chunk has 16 GiB; a CMA area, what can be allocated, and a huge page, 512 MiB.
              skipped=("blocks_test", "border_test", "half_test", "full_chunk_test",
                       "run_and_bits_test", "cma_area_test", "long_range_test",
-                      "larger_vmalloc_test")),
+                      "larger_vmalloc_test", "huge_test")),
     Scenario("pages-64k", arches=ARM64, script="pages", mem="2G",
              cmdline=f"kho=on kho_to=64k {RAMOOPS_64K}"),
     Scenario("pages-4k", arches=ARM64, script="pages", mem="2G", flavour="64k",
