@@ -189,13 +189,15 @@ static void mem_test(struct kunit *test)
 static void *copy_blob(struct kunit *test)
 {
 	size_t size = fdt_totalsize(kho_out.fdt);
-	void *copy = kunit_kmalloc(test, size, GFP_KERNEL);
+	void *copy = kunit_kmalloc(test, size, GFP_KERNEL), *p;
 	int len;
 
 	KUNIT_ASSERT_NOT_NULL(test, copy);
 	memcpy(copy, kho_out.fdt, size);
-	memset((void *)fdt_getprop(copy, 0, KHO_ROOT_MEM_TABLE, &len), 0, len);
-	memset((void *)fdt_getprop(copy, 0, KHO_ROOT_CHECKSUM, &len), 0, len);
+	p = (void *)fdt_getprop(copy, 0, KHO_ROOT_MEM_TABLE, &len);
+	memset(p, 0, len);
+	p = (void *)fdt_getprop(copy, 0, KHO_ROOT_CHECKSUM, &len);
+	memset(p, 0, len);
 	return copy;
 }
 

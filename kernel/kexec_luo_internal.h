@@ -41,7 +41,7 @@ struct luo_file {
 	unsigned long id;
 	bool frozen;
 	char compatible[LIVEUPDATE_HNDL_COMPAT_LENGTH];
-	u8 record[LIVEUPDATE_RECORD_SIZE];
+	u8 record[LIVEUPDATE_RECORD_SIZE] __aligned(8);
 };
 
 /**

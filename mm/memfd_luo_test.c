@@ -259,7 +259,7 @@ static void seal_test(struct kunit *test)
 
 	write_pages(test, m, 0, 3, 1);
 	KUNIT_ASSERT_EQ(test, preserve(m), 0);
-	KUNIT_EXPECT_EQ(test, m->record.seals, 0);
+	KUNIT_EXPECT_EQ(test, be32_to_cpu(m->record.seals), 0);
 	write_pages(test, m, 3, 1, 1);
 	KUNIT_ASSERT_EQ(test, memfd_pin_folios(file, 3 * PAGE_SIZE, 4 * PAGE_SIZE - 1,
 					       &folio, 1, &offset), 1);

@@ -30,7 +30,7 @@ struct module;
  *	positive if somebody has, negative if the last try failed
  * @file: the file; NULL for finish() if there is none. retrieve() sets it
  * @serialized_data: a number that the next kernel's handler gets
- * @record: bytes that it gets, zeroed at first
+ * @record: bytes that it gets, zeroed at first; aligned to eight
  * @private_data: what preserve() sets, until unpreserve() or finish(); does not cross
  *
  * What crosses may be set in preserve() and freeze(), and changed in jump().

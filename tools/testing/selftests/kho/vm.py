@@ -23,8 +23,8 @@ BUSY = "no_timer_check rcupdate.rcu_cpu_stall_timeout=300"
 # And it makes a guest slow: that ends only because it could be one that hangs.
 PATIENCE = 10
 SUITES = ("kho_bitmaps", "kho_boot", "kho_fdt", "kho_fdt_table", "kho_gaps", "kho_image",
-          "kho_in", "kho_in_chunk", "kho_in_sysfs", "kho_out", "kho_out_refusal", "kho_ram",
-          "kho_runs", "kho_subtree", "kho_subtree_in", "kho_table", "kho_table_file", "kho_track",
+          "kho_in", "kho_in_chunk", "kho_in_sysfs", "kho_liveupdate", "kho_liveupdate_table",
+          "kho_memfd", "kho_memfd_in", "kho_out", "kho_out_refusal", "kho_ram", "kho_runs", "kho_subtree", "kho_subtree_in", "kho_table", "kho_table_file", "kho_track",
           "kho_vmalloc")
 
 
