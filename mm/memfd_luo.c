@@ -89,10 +89,17 @@ struct look {
 	struct memfd_runs found;
 };
 
-/* Contents of what was only allocated are nobody's yet */
-static void hold_folio(struct folio *folio)
+/*
+ * Pinned without its lock: it may have left the file meanwhile, for a huge page, or
+ * because to add it was undone. Contents of what was only allocated are nobody's yet.
+ */
+static bool hold_folio(struct address_space *mapping, struct folio *folio)
 {
 	folio_lock(folio);
+	if (folio->mapping != mapping) {
+		folio_unlock(folio);
+		return false;
+	}
 	if (!folio_test_uptodate(folio) && !folio_contain_hwpoisoned_page(folio)) {
 		folio_zero_range(folio, 0, folio_size(folio));
 		flush_dcache_folio(folio);
@@ -100,6 +107,7 @@ static void hold_folio(struct folio *folio)
 	}
 	folio_set_owner_2(folio);
 	folio_unlock(folio);
+	return true;
 }
 
 static void let_go(struct folio *folio)
@@ -141,20 +149,27 @@ static int preserve_run(struct look *l, struct folio *folio, unsigned int nr)
 	return 0;
 }
 
-/* Folios that are pinned; after an error, those that are not preserved no longer are */
+/*
+ * Folios that are pinned; after an error, those that are not preserved no longer are.
+ * -EAGAIN means that one was not in the file any more.
+ */
 static int preserve_folios(struct look *l, unsigned int nr)
 {
-	unsigned int i, n;
+	unsigned int i, n, held = 0;
 	int err = 0;
 
-	for (i = 0; i < nr; i++)
-		hold_folio(l->folios[i]);
-	for (i = 0; i < nr && !err; i += err ? 0 : n) {
-		n = nr_contiguous(l->folios + i, nr - i);
+	while (held < nr && hold_folio(l->file->f_mapping, l->folios[held]))
+		held++;
+	for (i = 0; i < held && !err; i += err ? 0 : n) {
+		n = nr_contiguous(l->folios + i, held - i);
 		err = preserve_run(l, l->folios[i], n);
 	}
-	for (; i < nr; i++)
+	if (!err && held < nr)
+		err = -EAGAIN;
+	for (; i < held; i++)
 		let_go(l->folios[i]);
+	for (; i < nr; i++)
+		unpin_folio(l->folios[i]);
 	return err;
 }
 
@@ -199,8 +214,9 @@ static int preserve_some(struct look *l, pgoff_t *at, unsigned long pages)
 	nr = memfd_pin_folios(l->file, start, end, l->folios, MAX_PIN, &offset);
 	if (nr < 0)
 		return nr;
-	*at = folio_next_index(l->folios[nr - 1]);
 	err = preserve_folios(l, nr);
+	/* Go on behind what is preserved now */
+	*at = max(*at, l->found.end);
 	return err;
 }
 
@@ -217,7 +233,7 @@ static int preserve_gap(struct look *l, pgoff_t at, pgoff_t end)
 		if (!pages)
 			return 0;
 		err = preserve_some(l, &at, pages);
-		/* Reclaim was faster, with a page that nobody has written */
+		/* A page went that nobody has written, or others took its place: look again */
 		if (err && err != -EAGAIN)
 			return err;
 		cond_resched();

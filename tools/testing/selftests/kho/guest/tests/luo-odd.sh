@@ -15,7 +15,8 @@ case $kho_stage in
 	kexec_to main liveupdate=off ;;
 1)	check "the handover was accepted" is $FW/status accepted
 	check "without liveupdate=on there is no device" [ ! -e /dev/liveupdate ]
-	check "the log says what that means" logged "liveupdate: sessions were handed over, and .*liveupdate=on"
+	check "the log says what that means" \
+		logged "liveupdate: sessions were handed over, and .*liveupdate=on"
 	check "what is preserved of them stays" unlisted
 	check "it can be released" put 1 $FW/unlisted
 	check_healthy
