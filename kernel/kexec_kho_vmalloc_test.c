@@ -218,7 +218,8 @@ static void valloc_test(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_EXPECT_NULL(test, memchr_inv(p, 0, 4 * PAGE_SIZE));
 	for (i = 0; i < 4; i++)
-		KUNIT_EXPECT_TRUE(test, kho_mem_is_boot(page_address(vmalloc_to_page(p + i * PAGE_SIZE)),
+		KUNIT_EXPECT_TRUE(test, kho_mem_is_boot(page_address(vmalloc_to_page(p +
+									i * PAGE_SIZE)),
 							PAGE_SIZE));
 	KUNIT_EXPECT_EQ(test, kho_preserve_vmalloc(p, &kv), 0);
 	KUNIT_EXPECT_EQ(test, be32_to_cpu(kv.pages), 4);
