@@ -38,6 +38,15 @@ logged() {
 	echo "not in the log: $1"
 	return 1
 }
+# says TEXT command...: what it says, which is in the log, has TEXT in it; its exit code is $code.
+says() {
+	text=$1
+	shift
+	"$@" >/tmp/said 2>&1
+	code=$?
+	show cat /tmp/said
+	grep -q "$text" /tmp/said
+}
 forget_log() { dmesg -c >/dev/null; }
 load() { ko=$1; shift; insmod "/boot/$flavour/$ko.ko" "$@"; }
 

@@ -3,14 +3,6 @@
 # example program.
 keep() { /boot/kho/kho-keep "$@"; }
 memory() { /boot/kho/liveupdate-memory "$@"; }
-says() {
-	text=$1
-	shift
-	"$@" >/tmp/said 2>&1
-	code=$?
-	show cat /tmp/said
-	grep -q "$text" /tmp/said
-}
 ends() { [ "$code" = "$1" ]; }
 hold() {
 	/boot/kho/kho-keep hold &

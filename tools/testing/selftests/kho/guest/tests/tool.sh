@@ -10,14 +10,6 @@ target() {
 	kho "$verb" "$@" --kernel "$next" --initrd /boot/initramfs \
 		--command-line "$(next_cmdline)"
 }
-says() {
-	text=$1
-	shift
-	"$@" >/tmp/said 2>&1
-	code=$?
-	show cat /tmp/said
-	grep -q "$text" /tmp/said
-}
 # What stands for systemd and logind, and notes what it is told: systemd STATUS-OF-KEXEC
 # STATE-AFTER-IT [JOB]
 systemd() {
